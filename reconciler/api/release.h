@@ -1,0 +1,182 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reconciler/api/conditions.h"
+#include "reconciler/api/meta.h"
+#include "reconciler/api/source_spec.h"
+#include "reconciler/base/clock.h"
+#include "reconciler/base/json.h"
+#include "reconciler/base/status.h"
+
+namespace slipway {
+
+// Where a release goes: a Destination of the same namespace, whole or narrowed to some of its servers.
+struct DestinationRef {
+  std::string name;
+  std::vector<std::string> servers;                 // names; empty: all
+  std::map<std::string, std::string> matchLabels;   // and these labels
+  bool operator==(const DestinationRef&) const = default;
+};
+
+// The directories on each target: <root>/releases/<environment>/<id>, <root>/current-<environment>,
+// <root>/previous-<environment>, <root>/shared, <root>/.state.
+struct Layout {
+  std::string root;
+  std::string environment = "production";
+  int keepReleases = 5;
+  int keepFailed = 2;
+  std::vector<std::string> sharedDirectories;
+  std::vector<std::string> sharedFiles;
+  std::vector<std::string> requiredFiles;
+  bool operator==(const Layout&) const = default;
+};
+
+struct BuildStep {
+  std::string name;
+  std::string run;  // by /bin/sh in the release's directory
+  Duration timeout = std::chrono::seconds(300);
+  bool idempotent = true;  // false: after an interruption of which the end is unknown it is not run again
+  std::map<std::string, std::string> env;
+  bool operator==(const BuildStep&) const = default;
+};
+
+struct ProcessCommand {
+  std::string start;
+  std::string stop;
+  std::string reload;
+  Duration timeout = std::chrono::minutes(5);
+  std::vector<std::string> servers;  // only there; empty: on all
+  bool operator==(const ProcessCommand&) const = default;
+};
+
+enum class StrategyType { Atomic, Recreate };
+enum class OnPartialSwitch { Revert, Hold };
+enum class SwitchOrder { Parallel, Sequential };
+
+struct Strategy {
+  StrategyType type = StrategyType::Atomic;
+  OnPartialSwitch onPartialSwitch = OnPartialSwitch::Revert;
+  SwitchOrder switchOrder = SwitchOrder::Parallel;
+  Duration maxSkew = std::chrono::milliseconds(500);
+  Duration switchTimeout = std::chrono::seconds(30);
+  bool operator==(const Strategy&) const = default;
+};
+
+struct HttpCheck {
+  std::string scheme = "http";
+  std::string host;  // the Host header and, for https, the name to verify; empty: the server's address
+  std::string path = "/";
+  int port = 80;
+  int minStatus = 200;
+  int maxStatus = 399;
+  bool insecureSkipVerify = false;
+  bool operator==(const HttpCheck&) const = default;
+};
+
+struct ExecCheck {
+  std::string run;
+  Duration timeout = std::chrono::seconds(30);
+  bool operator==(const ExecCheck&) const = default;
+};
+
+struct Health {
+  std::optional<HttpCheck> http;
+  std::optional<int> tcpPort;
+  std::optional<ExecCheck> exec;
+  std::optional<ExecCheck> beforeSwitch;  // in the prepared directory, at the gate
+  int attempts = 30;
+  Duration interval = std::chrono::seconds(10);
+  Duration timeout = std::chrono::seconds(5);
+  bool any() const { return http.has_value() || tcpPort.has_value() || exec.has_value(); }
+  bool operator==(const Health&) const = default;
+};
+
+enum class RollbackPolicy { Automatic, Freeze, None };
+
+struct ReleaseSpec {
+  std::string version;  // empty: the controller makes a 14-digit id
+  SourceSpec source;
+  std::vector<DestinationRef> destinations;
+  Layout layout;
+  std::vector<BuildStep> build;
+  std::optional<ProcessCommand> process;  // nothing: none
+  Strategy strategy;
+  Health health;
+  RollbackPolicy rollback = RollbackPolicy::Automatic;
+  int maxParallel = 5;
+  Duration prepareTimeout = std::chrono::minutes(30);
+  bool suspend = false;
+  bool operator==(const ReleaseSpec&) const = default;
+};
+
+// The four versions that are kept apart: what is asked for, what was last tried, what runs on all targets as observed,
+// and the last one that ran and passed its checks everywhere.
+struct ReleaseVersions {
+  std::string desired;
+  std::string attempted;
+  std::string applied;
+  std::string stable;
+  bool operator==(const ReleaseVersions&) const = default;
+};
+
+// A version that was live, and what became of it. Newest first.
+struct ReleaseHistoryEntry {
+  std::string version;
+  std::string run;
+  std::string outcome;  // Completed, RolledBack, Failed, Cancelled
+  std::string revision;
+  std::string identity;
+  std::string digest;   // of the prepared directory
+  std::string finishedAt;
+  bool bad = false;     // rolled back from: never a target of "previous" again
+  std::string badReason;
+  bool operator==(const ReleaseHistoryEntry&) const = default;
+};
+
+struct HandledRequest {
+  std::string token;
+  std::string result;  // "Accepted", or why not
+  std::string at;
+  bool operator==(const HandledRequest&) const = default;
+};
+
+struct ReleaseStatus {
+  std::int64_t observedGeneration = -1;
+  std::vector<Condition> conditions;
+  std::string phase;    // of the current run, or Ready, Suspended, Pending
+  std::string step;     // "prepared 3/5"
+  std::string message;
+  ReleaseVersions versions;
+  std::string identity;  // canonical hash of what the last attempt was made from
+  std::string currentRun;
+  std::string lastOutcome;
+  std::string drift;     // None, Drifted, Unknown
+  std::int64_t runCounter = 0;
+  std::vector<ReleaseHistoryEntry> history;
+  std::map<std::string, HandledRequest> handledRequests;  // by verb
+  bool operator==(const ReleaseStatus&) const = default;
+};
+
+struct Release {
+  ObjectMeta meta;
+  ReleaseSpec spec;
+  ReleaseStatus status;
+};
+
+// Codecs. Reading expects an object that admission has validated and defaulted; what is missing takes the default.
+Result<Release> releaseFromJson(const Json& object);
+Result<ReleaseSpec> releaseSpecFromJson(const Json& spec);
+Json toJson(const ReleaseSpec& spec);
+Json toJson(const ReleaseStatus& status);
+
+// What makes two releases the same work: source, layout root, environment and shared paths, build and process. Health,
+// strategy and limits are not part of it: changing them starts no new run. "v1:" and a hash over normalised content;
+// the form never changes for v1, or an upgrade of the controller would re-roll everything.
+std::string releaseIdentity(const ReleaseSpec& spec);
+
+}  // namespace slipway

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "reconciler/api/release.h"
+#include "reconciler/ports/artifact_source.h"
+#include "reconciler/ports/command_runner.h"
+
+namespace slipway {
+
+// The steps a provider can apply to one target. Each is repeatable under its operation id: a step that is already done
+// answers Done with `alreadyDone`.
+
+// Read-only: links, releases, fencing number, free space.
+struct ObserveStep {};
+
+// Bring the files to releases/<environment>/<releaseId>, link shared paths, run the build steps, check required files,
+// write the ready marker with the content digest. `current` is not touched.
+struct PrepareStep {
+  std::string releaseId;
+  std::string identity;  // of what is to be built: a directory prepared for another identity is not trusted
+  std::shared_ptr<const Artifact> artifact;
+  std::vector<BuildStep> build;
+};
+
+// The gate: reachable, fencing number ours, prepared with this digest (recomputed on the target), and the release's own
+// check passes in the prepared directory.
+struct CheckStep {
+  std::string releaseId;
+  std::string digest;
+  std::vector<std::string> requiredFiles;
+  std::optional<ExecCheck> exec;
+};
+
+// Replace `previous`, then `current`. All SwitchSteps of one wave are armed first; none flips unless all are armed.
+struct SwitchStep {
+  std::string releaseId;
+  std::string digest;
+};
+
+// Run one command of the process manager: reload, start or stop. Effect class E1 by contract with the user.
+struct ProcessStep {
+  std::string action;  // "reload", "start", "stop": for messages
+  std::string releaseId;
+  std::string run;
+  Duration timeout = std::chrono::minutes(5);
+};
+
+// `current` is `releaseId`, and the command (when given) succeeds in it.
+struct VerifyStep {
+  std::string releaseId;
+  std::optional<ExecCheck> exec;
+};
+
+// Put the links back as the journal says they were before the switch to `releaseId`. `restoreTo` is what the plan
+// believes was live; empty: nothing was, the link is removed.
+struct UndoStep {
+  std::string releaseId;
+  std::string restoreTo;
+};
+
+// Remove old releases. Never one of `keep`, nor what `current` and `previous` name.
+struct RetireStep {
+  std::vector<std::string> keep;
+};
+
+// Kill the process group that runs under another operation id, if any.
+struct AbortStep {
+  std::string operationId;
+};
+
+using StepAction = std::variant<ObserveStep, PrepareStep, CheckStep, SwitchStep, ProcessStep, VerifyStep, UndoStep,
+                                RetireStep, AbortStep>;
+
+struct StepRequest {
+  std::string operationId;  // stable over retries and restarts of the controller; "[a-z0-9.-]+"
+  RemoteTarget target;
+  std::string application;  // "namespace/name" of the Release: owner of the lock and of the fencing number
+  Layout layout;
+  std::uint64_t fence = 0;  // the target refuses a lower number than it has seen
+  SteadyTime deadline;
+  StepAction action;
+};
+
+// One release directory on a target.
+struct PreparedRelease {
+  std::string id;
+  std::string identity;
+  std::string digest;
+  bool ready = false;
+};
+
+// What was seen on a target.
+struct TargetObservation {
+  std::string current;   // release id; empty: no such link
+  std::string previous;  // likewise
+  std::string problem;   // "current points to /x, which does not exist": a person or program changed it
+  std::uint64_t fence = 0;
+  std::int64_t freeBytes = -1;  // -1: not known
+  std::vector<PreparedRelease> releases;
+};
+
+struct StepResult {
+  // Unknown is never folded into either of the others: observe before anything else.
+  enum class Outcome { Done, Refused, Unknown };
+  Outcome outcome = Outcome::Done;
+  Status status;            // ok when Done
+  bool alreadyDone = false;
+  std::string phase;        // the named part that failed: "fetch", "link-shared", a build step's name, "required-files"
+  int exitCode = -1;        // of the user's command that failed; -1: none did
+  std::string tail;         // its last lines, at most 50
+  std::string digest;       // after Prepare and Check: "sha256:…" or "cksum:…" of the directory's content
+  std::uint64_t bytesSent = 0;  // content that had to be sent
+  Duration duration{0};
+  SteadyTime effectAt{};    // when the effect was confirmed to us; for Switch the base of the skew
+  TargetObservation observed;  // after Observe
+};
+
+struct StepEvents {
+  // Exactly once per step of the wave, on the provider's thread; short, must not block.
+  std::function<void(const StepRequest&, StepResult)> done;
+  // What the target printed, in whole lines.
+  std::function<void(const StepRequest&, std::string_view)> output;
+  // A named part began: "fetch", "dependencies".
+  std::function<void(const StepRequest&, const std::string& phase)> progress;
+};
+
+// What a provider can do; a plan that needs more is refused before a run exists.
+struct ProviderCapabilities {
+  std::string type;  // "Servers"
+  bool armedSwitch = false;
+  bool execChecks = false;
+};
+
+// Applies steps to targets of one platform. Thread-safe. start never blocks; results come through events.
+class Provider {
+ public:
+  virtual ~Provider() = default;
+  virtual ProviderCapabilities capabilities() const = 0;
+  // Starts every step of a wave at once. Steps are of one kind.
+  virtual void start(std::vector<StepRequest> wave, StepEvents events) = 0;
+  // Stops waiting for a step: its `done` comes soon, with Unknown or Refused (Cancelled). What runs on the target goes
+  // on unless an AbortStep kills it.
+  virtual void cancel(const std::string& operationId) = 0;
+};
+
+}  // namespace slipway
