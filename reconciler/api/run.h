@@ -1,0 +1,154 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reconciler/api/conditions.h"
+#include "reconciler/api/meta.h"
+#include "reconciler/api/release.h"
+
+namespace slipway {
+
+enum class RunPhase {
+  Pending,
+  Preparing,
+  Deploying,
+  HealthCheck,
+  TrafficSwitching,
+  Paused,
+  Completed,
+  RollingBack,
+  RolledBack,
+  Failed,
+  Cancelled,
+};
+
+std::string_view phaseName(RunPhase phase);
+Result<RunPhase> phaseFromName(std::string_view name);
+bool isTerminal(RunPhase phase);
+// The state machine: an illegal transition is a defect and is refused. A phase may follow itself.
+bool mayFollow(RunPhase from, RunPhase to);
+
+// The kinds of step of one target. The names are used in status, metrics and operation ids.
+enum class StepKind { Prepare, Check, Stop, Switch, Start, Verify, Undo, Restart, Retire };
+inline constexpr std::array kStepKinds{StepKind::Prepare, StepKind::Check,  StepKind::Stop, StepKind::Switch, StepKind::Start,
+                                       StepKind::Verify,  StepKind::Undo, StepKind::Restart, StepKind::Retire};
+std::string_view stepName(StepKind kind);
+Result<StepKind> stepFromName(std::string_view name);
+
+// Pending → Running → Done, Failed or Unknown. Running is written before the effect starts: after a crash it means
+// "may have happened", and the step is started again under the same operation id.
+enum class StepState { Pending, Running, Done, Failed, Unknown };
+std::string_view stateName(StepState state);
+
+// What became of one step on one target.
+struct StepRecord {
+  StepState state = StepState::Pending;
+  int attempt = 0;             // how often it was started; part of the operation id where a new try is a new effect
+  std::string operationId;
+  std::string startedAt;       // RFC 3339
+  std::string finishedAt;
+  std::string notBefore;       // the next try waits until then
+  std::int64_t durationMs = -1;
+  std::string phase;           // the part that runs or failed: "fetch", "dependencies"
+  int exitCode = -1;
+  std::string code;            // codeName of the error
+  std::string message;
+  std::string tail;            // last lines of a failed command, at most 50
+  bool alreadyDone = false;
+  bool operator==(const StepRecord&) const = default;
+};
+
+// One server of a run's frozen set.
+struct RunTarget {
+  std::string name;         // of the Server
+  std::string destination;
+  std::string uid;          // of the Server: a namesake made later is another machine
+  bool gone = false;        // disappeared before its step ran: neither failed nor waited for
+  std::string digest;       // of the prepared directory
+  std::string before;       // the release that was current when the run was made ready
+  std::int64_t bytesSent = 0;
+  std::map<StepKind, StepRecord> steps;
+  bool operator==(const RunTarget&) const = default;
+
+  const StepRecord* step(StepKind kind) const;
+  StepState stateOf(StepKind kind) const;
+};
+
+// The decisions that cannot be observed again. Each is written before anything follows from it and never changes.
+struct RunDecisions {
+  std::string commit;        // when the gate opened: every target is ready, the switch may begin
+  std::string revert;        // when it was decided to undo
+  std::string revertReason;
+  std::string abort;         // when an abort was accepted
+  std::string pausedAt;      // set while paused, by request or by onPartialSwitch: Hold
+  bool operator==(const RunDecisions&) const = default;
+};
+
+// A row of the run's state table.
+struct RunTransition {
+  RunPhase phase = RunPhase::Pending;
+  std::string enteredAt;
+  std::string exitedAt;  // empty: the current one
+  std::string reason;
+  std::string message;
+  bool operator==(const RunTransition&) const = default;
+};
+
+enum class RunReason { Apply, Retry, Rollback, Repair };
+std::string_view reasonName(RunReason reason);
+
+// What to do, frozen when the run was made. Immutable.
+struct RunSpec {
+  std::string release;
+  std::string releaseUid;
+  std::int64_t releaseGeneration = 0;
+  RunReason reason = RunReason::Apply;
+  std::string version;         // the release id: one for all targets
+  std::string identity;
+  std::string retryOf;         // run whose kept builds are used again
+  std::string rollbackFrom;    // version that is abandoned
+  ReleaseSpec spec;            // as it was
+  bool operator==(const RunSpec&) const = default;
+};
+
+struct RunStatus {
+  std::int64_t observedGeneration = -1;
+  std::vector<Condition> conditions;
+  RunPhase phase = RunPhase::Pending;
+  std::string message;
+  std::string step;            // "prepared 3/5", for the printed column
+  std::string startedAt;
+  std::string finishedAt;
+  std::string outcome;         // Completed, RolledBack, Failed, Cancelled; empty while open
+  std::string revision;        // the commit or content id the source was pinned to
+  std::string revisionDisplay;
+  std::string artifact;        // digest of the content
+  std::uint64_t fence = 0;
+  std::int64_t skewMs = -1;    // first to last flip
+  RunDecisions decisions;
+  std::vector<RunTransition> transitions;
+  std::vector<RunTarget> targets;
+  bool operator==(const RunStatus&) const = default;
+};
+
+struct ReleaseRun {
+  ObjectMeta meta;
+  RunSpec spec;
+  RunStatus status;
+};
+
+Result<ReleaseRun> runFromJson(const Json& object);
+Json toJson(const RunSpec& spec);
+Json toJson(const RunStatus& status);
+
+// Moves to a phase: closes the open row and adds one. Internal when the transition is illegal. Staying is no change but
+// for the message.
+Status enterPhase(RunStatus& status, RunPhase phase, std::string reason, std::string message, WallTime now);
+
+}  // namespace slipway

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "reconciler/api/conditions.h"
+#include "reconciler/api/meta.h"
+#include "reconciler/base/status.h"
+
+namespace slipway {
+
+// One machine reachable over SSH.
+struct ServerSpec {
+  std::string address;
+  std::uint16_t port = 22;
+  std::string user = "root";
+  std::string keySecret;                         // Secret of the same namespace
+  std::string keySecretKey = "ssh-privatekey";   // its data key
+  std::vector<std::string> hostKeys;             // "ssh-ed25519 AAAA…"; none: not enrolled
+  bool operator==(const ServerSpec&) const = default;
+};
+
+struct ServerStatus {
+  std::int64_t observedGeneration = -1;
+  std::vector<Condition> conditions;
+  bool operator==(const ServerStatus&) const = default;
+};
+
+struct Server {
+  ObjectMeta meta;
+  ServerSpec spec;
+  ServerStatus status;
+};
+
+Result<Server> serverFromJson(const Json& object);
+Json toJson(const ServerSpec& spec);
+Json toJson(const ServerStatus& status);
+
+}  // namespace slipway
