@@ -11,7 +11,12 @@ namespace slipway {
 namespace internal {
 inline void appendPiece(std::string& out, std::string_view piece) { out += piece; }
 inline void appendPiece(std::string& out, char piece) { out += piece; }
-inline void appendPiece(std::string& out, bool piece) { out += piece ? "true" : "false"; }
+// A template, so that a literal does not decay to a pointer and then to bool.
+template <typename T>
+  requires std::is_same_v<T, bool>
+void appendPiece(std::string& out, T piece) {
+  out += piece ? "true" : "false";
+}
 template <typename T>
   requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>)
 void appendPiece(std::string& out, T piece) {
