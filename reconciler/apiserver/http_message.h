@@ -17,8 +17,8 @@ struct Principal {
 };
 
 struct HttpRequest {
-  std::string method;  // upper case
-  std::string path;    // decoded, without the query
+  std::string method;                                        // upper case
+  std::string path;                                          // decoded, without the query
   std::vector<std::pair<std::string, std::string>> query;    // decoded, in order
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
@@ -38,12 +38,13 @@ struct HttpResponse {
   std::string body;
 };
 
-// The sending side of a chunked response. Thread-safe, never blocks. The first chunk and the headers are flushed at once.
+// The sending side of a chunked response. Thread-safe, never blocks. The first chunk and the headers are flushed at
+// once.
 class HttpStream {
  public:
   virtual ~HttpStream() = default;
-  // Queues one chunk. False when the client is gone or more than the stream's limit (8 MiB) waits to be sent: the stream
-  // is then closed.
+  // Queues one chunk. False when the client is gone or more than the stream's limit (8 MiB) waits to be sent: the
+  // stream is then closed.
   virtual bool write(std::string chunk) = 0;
   // Ends the body properly.
   virtual void end() = 0;
