@@ -18,8 +18,8 @@ namespace slipway {
 // Where a release goes: a Destination of the same namespace, whole or narrowed to some of its servers.
 struct DestinationRef {
   std::string name;
-  std::vector<std::string> servers;                 // names; empty: all
-  std::map<std::string, std::string> matchLabels;   // and these labels
+  std::vector<std::string> servers;                // names; empty: all
+  std::map<std::string, std::string> matchLabels;  // and these labels
   bool operator==(const DestinationRef&) const = default;
 };
 
@@ -131,9 +131,9 @@ struct ReleaseHistoryEntry {
   std::string outcome;  // Completed, RolledBack, Failed, Cancelled
   std::string revision;
   std::string identity;
-  std::string digest;   // of the prepared directory
+  std::string digest;  // of the prepared directory
   std::string finishedAt;
-  bool bad = false;     // rolled back from: never a target of "previous" again
+  bool bad = false;  // rolled back from: never a target of "previous" again
   std::string badReason;
   bool operator==(const ReleaseHistoryEntry&) const = default;
 };
@@ -148,14 +148,14 @@ struct HandledRequest {
 struct ReleaseStatus {
   std::int64_t observedGeneration = -1;
   std::vector<Condition> conditions;
-  std::string phase;    // of the current run, or Ready, Suspended, Pending
-  std::string step;     // "prepared 3/5"
+  std::string phase;  // of the current run, or Ready, Suspended, Pending
+  std::string step;   // "prepared 3/5"
   std::string message;
   ReleaseVersions versions;
   std::string identity;  // canonical hash of what the last attempt was made from
   std::string currentRun;
   std::string lastOutcome;
-  std::string drift;     // None, Drifted, Unknown
+  std::string drift;  // None, Drifted, Unknown
   std::int64_t runCounter = 0;
   std::vector<ReleaseHistoryEntry> history;
   std::map<std::string, HandledRequest> handledRequests;  // by verb
@@ -174,9 +174,21 @@ Result<ReleaseSpec> releaseSpecFromJson(const Json& spec);
 Json toJson(const ReleaseSpec& spec);
 Json toJson(const ReleaseStatus& status);
 
-// What makes two releases the same work: source, layout root, environment and shared paths, build and process. Health,
-// strategy and limits are not part of it: changing them starts no new run. "v1:" and a hash over normalised content;
-// the form never changes for v1, or an upgrade of the controller would re-roll everything.
+// What asks for a new run when it changes: version, source, destinations, layout root, environment and shared paths,
+// build and process. Health, strategy and limits are not part of it. "v1:" and a hash over normalised content; the form
+// never changes for v1, or an upgrade of the controller would re-roll everything.
 std::string releaseIdentity(const ReleaseSpec& spec);
+
+// What a prepared directory was made from: the content, the shared paths and the build steps. A directory that was
+// prepared for another identity is not trusted.
+std::string preparedIdentity(const ReleaseSpec& spec, const std::string& artifactDigest);
+
+// Release ids per environment: `staging` takes YYYYMMDD-HHMM or 14 digits, `production` a semantic version or 14
+// digits, others any name of letters, digits, dot, dash and underscore. Invalid says what is expected.
+Status checkReleaseId(const std::string& environment, const std::string& id);
+
+// The id of a new release: spec.version, else the version in the tag (without a leading v) where it is one for the
+// environment, else 14 digits of UTC time, moved on by seconds until `taken` does not know it.
+std::string newReleaseId(const ReleaseSpec& spec, WallTime now, const std::vector<std::string>& taken);
 
 }  // namespace slipway

@@ -36,8 +36,9 @@ bool mayFollow(RunPhase from, RunPhase to);
 
 // The kinds of step of one target. The names are used in status, metrics and operation ids.
 enum class StepKind { Prepare, Check, Stop, Switch, Start, Verify, Undo, Restart, Retire };
-inline constexpr std::array kStepKinds{StepKind::Prepare, StepKind::Check,  StepKind::Stop, StepKind::Switch, StepKind::Start,
-                                       StepKind::Verify,  StepKind::Undo, StepKind::Restart, StepKind::Retire};
+inline constexpr std::array kStepKinds{StepKind::Prepare, StepKind::Check,   StepKind::Stop,
+                                       StepKind::Switch,  StepKind::Start,   StepKind::Verify,
+                                       StepKind::Undo,    StepKind::Restart, StepKind::Retire};
 std::string_view stepName(StepKind kind);
 Result<StepKind> stepFromName(std::string_view name);
 
@@ -49,29 +50,29 @@ std::string_view stateName(StepState state);
 // What became of one step on one target.
 struct StepRecord {
   StepState state = StepState::Pending;
-  int attempt = 0;             // how often it was started; part of the operation id where a new try is a new effect
+  int attempt = 0;  // how often it was started; part of the operation id where a new try is a new effect
   std::string operationId;
-  std::string startedAt;       // RFC 3339
+  std::string startedAt;  // RFC 3339
   std::string finishedAt;
-  std::string notBefore;       // the next try waits until then
+  std::string notBefore;  // the next try waits until then
   std::int64_t durationMs = -1;
-  std::string phase;           // the part that runs or failed: "fetch", "dependencies"
+  std::string phase;  // the part that runs or failed: "fetch", "dependencies"
   int exitCode = -1;
-  std::string code;            // codeName of the error
+  std::string code;  // codeName of the error
   std::string message;
-  std::string tail;            // last lines of a failed command, at most 50
+  std::string tail;  // last lines of a failed command, at most 50
   bool alreadyDone = false;
   bool operator==(const StepRecord&) const = default;
 };
 
 // One server of a run's frozen set.
 struct RunTarget {
-  std::string name;         // of the Server
+  std::string name;  // of the Server
   std::string destination;
-  std::string uid;          // of the Server: a namesake made later is another machine
-  bool gone = false;        // disappeared before its step ran: neither failed nor waited for
-  std::string digest;       // of the prepared directory
-  std::string before;       // the release that was current when the run was made ready
+  std::string uid;     // of the Server: a namesake made later is another machine
+  bool gone = false;   // disappeared before its step ran: neither failed nor waited for
+  std::string digest;  // of the prepared directory
+  std::string before;  // the release that was current when the run was made ready
   std::int64_t bytesSent = 0;
   std::map<StepKind, StepRecord> steps;
   bool operator==(const RunTarget&) const = default;
@@ -82,11 +83,11 @@ struct RunTarget {
 
 // The decisions that cannot be observed again. Each is written before anything follows from it and never changes.
 struct RunDecisions {
-  std::string commit;        // when the gate opened: every target is ready, the switch may begin
-  std::string revert;        // when it was decided to undo
+  std::string commit;  // when the gate opened: every target is ready, the switch may begin
+  std::string revert;  // when it was decided to undo
   std::string revertReason;
-  std::string abort;         // when an abort was accepted
-  std::string pausedAt;      // set while paused, by request or by onPartialSwitch: Hold
+  std::string abort;     // when an abort was accepted
+  std::string pausedAt;  // set while paused, by request or by onPartialSwitch: Hold
   bool operator==(const RunDecisions&) const = default;
 };
 
@@ -109,11 +110,11 @@ struct RunSpec {
   std::string releaseUid;
   std::int64_t releaseGeneration = 0;
   RunReason reason = RunReason::Apply;
-  std::string version;         // the release id: one for all targets
+  std::string version;  // the release id: one for all targets
   std::string identity;
-  std::string retryOf;         // run whose kept builds are used again
-  std::string rollbackFrom;    // version that is abandoned
-  ReleaseSpec spec;            // as it was
+  std::string retryOf;       // run whose kept builds are used again
+  std::string rollbackFrom;  // version that is abandoned
+  ReleaseSpec spec;          // as it was
   bool operator==(const RunSpec&) const = default;
 };
 
@@ -122,15 +123,15 @@ struct RunStatus {
   std::vector<Condition> conditions;
   RunPhase phase = RunPhase::Pending;
   std::string message;
-  std::string step;            // "prepared 3/5", for the printed column
+  std::string step;  // "prepared 3/5", for the printed column
   std::string startedAt;
   std::string finishedAt;
-  std::string outcome;         // Completed, RolledBack, Failed, Cancelled; empty while open
-  std::string revision;        // the commit or content id the source was pinned to
+  std::string outcome;   // Completed, RolledBack, Failed, Cancelled; empty while open
+  std::string revision;  // the commit or content id the source was pinned to
   std::string revisionDisplay;
-  std::string artifact;        // digest of the content
+  std::string artifact;  // digest of the content
   std::uint64_t fence = 0;
-  std::int64_t skewMs = -1;    // first to last flip
+  std::int64_t skewMs = -1;  // first to last flip
   RunDecisions decisions;
   std::vector<RunTransition> transitions;
   std::vector<RunTarget> targets;

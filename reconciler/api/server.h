@@ -15,9 +15,9 @@ struct ServerSpec {
   std::string address;
   std::uint16_t port = 22;
   std::string user = "root";
-  std::string keySecret;                         // Secret of the same namespace
-  std::string keySecretKey = "ssh-privatekey";   // its data key
-  std::vector<std::string> hostKeys;             // "ssh-ed25519 AAAA…"; none: not enrolled
+  std::string keySecret;                        // Secret of the same namespace
+  std::string keySecretKey = "ssh-privatekey";  // its data key
+  std::vector<std::string> hostKeys;            // "ssh-ed25519 AAAA…"; none: not enrolled
   bool operator==(const ServerSpec&) const = default;
 };
 

@@ -23,7 +23,7 @@ struct GitSource {
 };
 
 struct DirectorySource {
-  std::string path;  // absolute, on the controller's machine
+  std::string path;                  // absolute, on the controller's machine
   std::vector<std::string> exclude;  // names or patterns with *; .git is always left out
   bool operator==(const DirectorySource&) const = default;
 };

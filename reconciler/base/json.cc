@@ -52,7 +52,8 @@ void JsonObject::set(std::string_view key, Json value) { (*this)[key] = std::mov
 void JsonObject::append(std::string key, Json value) { members_.emplace_back(std::move(key), std::move(value)); }
 
 bool JsonObject::erase(std::string_view key) {
-  auto found = std::find_if(members_.begin(), members_.end(), [&](const Member& member) { return member.first == key; });
+  auto found =
+      std::find_if(members_.begin(), members_.end(), [&](const Member& member) { return member.first == key; });
   if (found == members_.end()) {
     return false;
   }
@@ -79,7 +80,9 @@ const Json* Json::at(std::initializer_list<std::string_view> path) const {
   return here;
 }
 
-Json* Json::at(std::initializer_list<std::string_view> path) { return const_cast<Json*>(std::as_const(*this).at(path)); }
+Json* Json::at(std::initializer_list<std::string_view> path) {
+  return const_cast<Json*>(std::as_const(*this).at(path));
+}
 
 std::string Json::getString(std::string_view key, std::string other) const {
   const Json* member = find(key);

@@ -61,17 +61,17 @@ class Json {
   using Object = JsonObject;
 
   Json() = default;
-  Json(std::nullptr_t) {}                                 // NOLINT(google-explicit-constructor)
-  Json(bool value) : value_(value) {}                     // NOLINT(google-explicit-constructor)
-  Json(int value) : value_(std::int64_t{value}) {}        // NOLINT(google-explicit-constructor)
-  Json(std::int64_t value) : value_(value) {}             // NOLINT(google-explicit-constructor)
-  Json(std::uint64_t value);                              // NOLINT(google-explicit-constructor): above int64 becomes double
-  Json(double value) : value_(value) {}                   // NOLINT(google-explicit-constructor)
-  Json(const char* value) : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
-  Json(std::string value) : value_(std::move(value)) {}   // NOLINT(google-explicit-constructor)
+  Json(std::nullptr_t) {}                           // NOLINT(google-explicit-constructor)
+  Json(bool value) : value_(value) {}               // NOLINT(google-explicit-constructor)
+  Json(int value) : value_(std::int64_t{value}) {}  // NOLINT(google-explicit-constructor)
+  Json(std::int64_t value) : value_(value) {}       // NOLINT(google-explicit-constructor)
+  Json(std::uint64_t value);                        // NOLINT(google-explicit-constructor): above int64 becomes double
+  Json(double value) : value_(value) {}             // NOLINT(google-explicit-constructor)
+  Json(const char* value) : value_(std::string(value)) {}       // NOLINT(google-explicit-constructor)
+  Json(std::string value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
   Json(std::string_view value) : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
-  Json(Array value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
-  Json(Object value) : value_(std::move(value)) {}        // NOLINT(google-explicit-constructor)
+  Json(Array value) : value_(std::move(value)) {}               // NOLINT(google-explicit-constructor)
+  Json(Object value) : value_(std::move(value)) {}              // NOLINT(google-explicit-constructor)
 
   // Json::object({{"a", 1}}), Json::array({1, 2}).
   static Json object(std::initializer_list<JsonObject::Member> members = {}) { return Json(Object(members)); }

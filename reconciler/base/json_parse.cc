@@ -1,6 +1,6 @@
-#include <simdjson.h>
-
 #include <unordered_set>
+
+#include <simdjson.h>
 
 #include "reconciler/base/json.h"
 

@@ -59,7 +59,8 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}  // NOLINT(google-explicit-constructor): `return value;` must read naturally
+  Result(T value)
+      : state_(std::move(value)) {}  // NOLINT(google-explicit-constructor): `return value;` must read naturally
   Result(Status status) : state_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     assert(!std::get<Status>(state_).isOk());
   }
@@ -89,11 +90,11 @@ class [[nodiscard]] Result {
 };
 
 // Returns from the enclosing function when `expr` (a Status) is not ok.
-#define SLIPWAY_RETURN_IF_ERROR(expr)                  \
-  do {                                                 \
+#define SLIPWAY_RETURN_IF_ERROR(expr)                   \
+  do {                                                  \
     if (::slipway::Status status_ = (expr); !status_) { \
-      return status_;                                  \
-    }                                                  \
+      return status_;                                   \
+    }                                                   \
   } while (false)
 
 }  // namespace slipway

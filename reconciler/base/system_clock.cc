@@ -48,7 +48,8 @@ class SystemClock final : public Clock {
       auto first = timers_.begin();
       const SteadyTime when = first->first.first;
       if (when > std::chrono::steady_clock::now()) {
-        changed_.wait_until(lock, stop, when, [this, when] { return !timers_.empty() && timers_.begin()->first.first < when; });
+        changed_.wait_until(lock, stop, when,
+                            [this, when] { return !timers_.empty() && timers_.begin()->first.first < when; });
         continue;
       }
       std::function<void()> action = std::move(first->second);

@@ -1,9 +1,9 @@
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-
 #include <array>
 #include <cstdlib>
 #include <mutex>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 
 #include "reconciler/base/strings.h"
 #include "reconciler/base/system.h"

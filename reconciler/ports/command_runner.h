@@ -24,10 +24,10 @@ struct RemoteTarget {
 };
 
 struct RemoteCommand {
-  std::string command;          // one constant string; data goes to standard input, never into it
-  std::string input;            // sent at once; more may follow through RemoteProcess::write
-  bool closeInput = true;       // end of file after `input`
-  SteadyTime deadline;          // connect, run and answer; then Timeout
+  std::string command;                  // one constant string; data goes to standard input, never into it
+  std::string input;                    // sent at once; more may follow through RemoteProcess::write
+  bool closeInput = true;               // end of file after `input`
+  SteadyTime deadline;                  // connect, run and answer; then Timeout
   std::size_t outputLimit = 1U << 20U;  // bytes of standard output; more: killed, Invalid
 };
 

@@ -16,7 +16,7 @@ namespace slipway {
 using ObjectPtr = std::shared_ptr<const Json>;
 
 struct ObjectList {
-  std::string resourceVersion;  // every write up to it is contained, none after it
+  std::string resourceVersion;   // every write up to it is contained, none after it
   std::vector<ObjectPtr> items;  // ordered by namespace, then name
 };
 

@@ -109,15 +109,15 @@ struct StepResult {
   // Unknown is never folded into either of the others: observe before anything else.
   enum class Outcome { Done, Refused, Unknown };
   Outcome outcome = Outcome::Done;
-  Status status;            // ok when Done
+  Status status;  // ok when Done
   bool alreadyDone = false;
-  std::string phase;        // the named part that failed: "fetch", "link-shared", a build step's name, "required-files"
-  int exitCode = -1;        // of the user's command that failed; -1: none did
-  std::string tail;         // its last lines, at most 50
-  std::string digest;       // after Prepare and Check: "sha256:…" or "cksum:…" of the directory's content
+  std::string phase;   // the named part that failed: "fetch", "link-shared", a build step's name, "required-files"
+  int exitCode = -1;   // of the user's command that failed; -1: none did
+  std::string tail;    // its last lines, at most 50
+  std::string digest;  // after Prepare and Check: "sha256:…" or "cksum:…" of the directory's content
   std::uint64_t bytesSent = 0;  // content that had to be sent
   Duration duration{0};
-  SteadyTime effectAt{};    // when the effect was confirmed to us; for Switch the base of the skew
+  SteadyTime effectAt{};       // when the effect was confirmed to us; for Switch the base of the skew
   TargetObservation observed;  // after Observe
 };
 

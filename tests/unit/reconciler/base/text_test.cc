@@ -29,6 +29,8 @@ TEST(DurationText, ReadsGoGrammar) {
   EXPECT_EQ(formatDuration(0s), "0s");
 }
 
+TEST(Strings, CatJoinsTextNumbersAndTruth) { EXPECT_EQ(cat("a ", std::string("b"), ' ', 3, ' ', true), "a b 3 true"); }
+
 TEST(Strings, Base64RoundTripsAndRefusesOtherText) {
   for (const char* text : {"", "a", "ab", "abc", "\x00\xff"}) {
     std::string back;

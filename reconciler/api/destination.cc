@@ -1,0 +1,62 @@
+#include "reconciler/api/destination.h"
+
+#include "reconciler/api/json_fields.h"
+
+namespace slipway {
+
+Result<Destination> destinationFromJson(const Json& object) {
+  Destination out;
+  out.meta = metaFromJson(object);
+  FieldReader spec(object.find("spec"), "spec");
+  spec.read("type", out.spec.type);
+  std::string single;
+  spec.read("server", single);
+  if (!single.empty()) {
+    out.spec.servers = {single};
+  }
+  spec.read("servers", out.spec.servers);
+  FieldReader selector(spec.child("selector"), "spec.selector");
+  selector.read("matchLabels", out.spec.matchLabels);
+  spec.merge(selector);
+  if (const Json* lock = spec.child("lock"); lock != nullptr && lock->isObject()) {
+    DestinationLock& held = out.spec.lock.emplace();
+    FieldReader reader(lock, "spec.lock");
+    reader.read("message", held.message);
+    reader.read("by", held.by);
+    reader.read("at", held.at);
+    spec.merge(reader);
+  }
+  FieldReader status(object.find("status"), "status");
+  status.read("observedGeneration", out.status.observedGeneration);
+  status.read("servers", out.status.servers);
+  status.read("activeRun", out.status.activeRun);
+  out.status.conditions = conditionsFromJson(status.child("conditions"));
+  SLIPWAY_RETURN_IF_ERROR(spec.status());
+  return out;
+}
+
+Json toJson(const DestinationSpec& spec) {
+  Json out = Json::object({{"type", spec.type}});
+  putList(out, "servers", spec.servers);
+  if (!spec.matchLabels.empty()) {
+    putMap(out["selector"], "matchLabels", spec.matchLabels);
+  }
+  if (spec.lock.has_value()) {
+    Json& lock = out["lock"];
+    lock["message"] = spec.lock->message;
+    putText(lock, "by", spec.lock->by);
+    putText(lock, "at", spec.lock->at);
+  }
+  return out;
+}
+
+Json toJson(const DestinationStatus& status) {
+  Json out =
+      Json::object({{"observedGeneration", status.observedGeneration}, {"conditions", toJson(status.conditions)}});
+  out["servers"] = Json::Array(status.servers.begin(), status.servers.end());
+  out["serverCount"] = static_cast<std::int64_t>(status.servers.size());
+  putText(out, "activeRun", status.activeRun);
+  return out;
+}
+
+}  // namespace slipway

@@ -1,0 +1,43 @@
+#include "reconciler/api/server.h"
+
+#include "reconciler/api/json_fields.h"
+
+namespace slipway {
+
+Result<Server> serverFromJson(const Json& object) {
+  Server out;
+  out.meta = metaFromJson(object);
+  FieldReader spec(object.find("spec"), "spec");
+  int port = out.spec.port;
+  spec.read("address", out.spec.address);
+  spec.read("port", port);
+  spec.read("user", out.spec.user);
+  spec.read("hostKeys", out.spec.hostKeys);
+  FieldReader secret(spec.child("keySecretRef"), "spec.keySecretRef");
+  secret.read("name", out.spec.keySecret);
+  secret.read("key", out.spec.keySecretKey);
+  spec.merge(secret);
+  if (port < 1 || port > 65535) {
+    spec.fail("port", "must be 1 to 65535");
+  }
+  out.spec.port = static_cast<std::uint16_t>(port);
+  FieldReader status(object.find("status"), "status");
+  status.read("observedGeneration", out.status.observedGeneration);
+  out.status.conditions = conditionsFromJson(status.child("conditions"));
+  SLIPWAY_RETURN_IF_ERROR(spec.status());
+  return out;
+}
+
+Json toJson(const ServerSpec& spec) {
+  Json out = Json::object({{"address", spec.address}, {"port", int{spec.port}}, {"user", spec.user}});
+  putObject(out, "keySecretRef",
+            spec.keySecret.empty() ? Json() : Json::object({{"name", spec.keySecret}, {"key", spec.keySecretKey}}));
+  putList(out, "hostKeys", spec.hostKeys);
+  return out;
+}
+
+Json toJson(const ServerStatus& status) {
+  return Json::object({{"observedGeneration", status.observedGeneration}, {"conditions", toJson(status.conditions)}});
+}
+
+}  // namespace slipway
