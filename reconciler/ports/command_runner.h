@@ -44,6 +44,10 @@ class RemoteProcess {
 struct RemoteEvents {
   std::function<void(std::string_view)> output;  // standard output as it arrives, in order; may be empty
   std::function<void(std::string_view)> error;   // standard error, likewise
+  // The command goes out now: before this call nothing can have happened on the target. Optional.
+  std::function<void()> started;
+  // All that was written has been taken by the connection: a good moment to write more of a long stream. Optional.
+  std::function<void()> drained;
   // Called exactly once, last. The exit code, or: Denied (authentication refused, or host key not pinned),
   // Unavailable (no connection, or lost before the command was sent), Timeout, Cancelled,
   // OutcomeUnknown (the channel was lost while the command ran), Invalid (over the output limit).

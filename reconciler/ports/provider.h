@@ -41,6 +41,7 @@ struct CheckStep {
 struct SwitchStep {
   std::string releaseId;
   std::string digest;
+  bool sequential = false;  // when all are armed: one after another in the wave's order, stopping at the first failure
 };
 
 // Run one command of the process manager: reload, start or stop. Effect class E1 by contract with the user.

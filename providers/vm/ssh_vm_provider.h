@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+
+#include "reconciler/base/clock.h"
+#include "reconciler/base/log.h"
+#include "reconciler/ports/command_runner.h"
+#include "reconciler/ports/metrics.h"
+#include "reconciler/ports/provider.h"
+
+namespace slipway::vm {
+
+// Servers reached over `runner`: each step is one run of a fixed POSIX shell script on the target, whose arguments are
+// length-framed data on its standard input.
+//
+// Prepare and Process record their result on the target under the operation id: the same id again attaches to what
+// still runs or answers what was recorded, failure included. To run a failed one again, use a new id. Observe, Check
+// and Verify look anew each time; Switch, Undo and Retire are repeatable by their form.
+//
+// The references must outlive the provider; its destruction ends every step with Unknown or Refused (Cancelled).
+std::unique_ptr<Provider> newSshVmProvider(CommandRunner& runner, Clock& clock, Metrics& metrics, Logger& logger);
+
+}  // namespace slipway::vm
