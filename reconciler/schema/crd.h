@@ -28,8 +28,8 @@ struct CrdVersion {
   bool hasScale = false;
   std::string specReplicasPath;
   std::string statusReplicasPath;
-  std::vector<PrinterColumn> columns;          // as written; empty: only Age is shown
-  std::vector<std::string> selectableFields;   // ".spec.channel"
+  std::vector<PrinterColumn> columns;         // as written; empty: only Age is shown
+  std::vector<std::string> selectableFields;  // ".spec.channel"
 };
 
 // What a CustomResourceDefinition (apiextensions.k8s.io/v1) declares.

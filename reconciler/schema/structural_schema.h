@@ -48,9 +48,9 @@ class StructuralSchema {
   virtual const StructuralSchema* additionalProperties() const = 0;
   virtual ListType listType() const = 0;
   virtual const std::vector<std::string>& listMapKeys() const = 0;
-  virtual bool atomicMap() const = 0;              // x-kubernetes-map-type: atomic
+  virtual bool atomicMap() const = 0;  // x-kubernetes-map-type: atomic
   virtual bool preservesUnknownFields() const = 0;
-  virtual const Json* defaultValue() const = 0;    // nullptr when there is none
+  virtual const Json* defaultValue() const = 0;  // nullptr when there is none
 };
 
 }  // namespace slipway::schema
