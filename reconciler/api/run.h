@@ -50,7 +50,8 @@ std::string_view stateName(StepState state);
 // What became of one step on one target.
 struct StepRecord {
   StepState state = StepState::Pending;
-  int attempt = 0;  // how often it was started; part of the operation id where a new try is a new effect
+  int attempt = 0;  // number of the effect: part of the operation id; a new one after a known failure
+  int tries = 0;    // how often this step was started in all
   std::string operationId;
   std::string startedAt;  // RFC 3339
   std::string finishedAt;
@@ -86,6 +87,7 @@ struct RunDecisions {
   std::string commit;  // when the gate opened: every target is ready, the switch may begin
   std::string revert;  // when it was decided to undo
   std::string revertReason;
+  std::string revertMessage;
   std::string abort;     // when an abort was accepted
   std::string pausedAt;  // set while paused, by request or by onPartialSwitch: Hold
   bool operator==(const RunDecisions&) const = default;

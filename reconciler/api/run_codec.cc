@@ -34,6 +34,7 @@ StepRecord recordFromJson(const Json& json) {
   FieldReader fields(&json, "status.targets.steps");
   fields.readEnum("state", {"Pending", "Running", "Done", "Failed", "Unknown"}, out.state);
   fields.read("attempt", out.attempt);
+  fields.read("tries", out.tries);
   fields.read("operationId", out.operationId);
   fields.read("startedAt", out.startedAt);
   fields.read("finishedAt", out.finishedAt);
@@ -52,6 +53,9 @@ Json toJson(const StepRecord& record) {
   Json out = Json::object({{"state", stateName(record.state)}});
   if (record.attempt > 0) {
     out["attempt"] = record.attempt;
+  }
+  if (record.tries > 0) {
+    out["tries"] = record.tries;
   }
   putText(out, "operationId", record.operationId);
   putText(out, "startedAt", record.startedAt);
@@ -149,6 +153,7 @@ void readDecisions(const Json* json, RunDecisions& out) {
   fields.read("commit", out.commit);
   fields.read("revert", out.revert);
   fields.read("revertReason", out.revertReason);
+  fields.read("revertMessage", out.revertMessage);
   fields.read("abort", out.abort);
   fields.read("pausedAt", out.pausedAt);
 }
@@ -158,6 +163,7 @@ Json toJson(const RunDecisions& decisions) {
   putText(out, "commit", decisions.commit);
   putText(out, "revert", decisions.revert);
   putText(out, "revertReason", decisions.revertReason);
+  putText(out, "revertMessage", decisions.revertMessage);
   putText(out, "abort", decisions.abort);
   putText(out, "pausedAt", decisions.pausedAt);
   return out;

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "reconciler/api/run.h"
+
+namespace slipway::planner {
+
+// One step of one target, by its place in RunStatus::targets.
+struct StepRef {
+  std::size_t target = 0;
+  StepKind kind = StepKind::Prepare;
+  auto operator<=>(const StepRef&) const = default;
+};
+
+// Everything a plan may depend on. No clock, no port: the same input gives the same plan.
+struct PlanInput {
+  const std::string& runUid;
+  const RunSpec& run;
+  const RunStatus& progress;
+  // Failed steps whose next try is not due yet, and how long it takes. The caller counts in steady time.
+  std::map<StepRef, Duration> cooling;
+};
+
+struct PlannedStep {
+  StepRef ref;
+  int attempt = 1;          // part of the operation id
+  std::string operationId;  // "<run uid>.<step>.<server>.<attempt>"
+  bool operator==(const PlannedStep&) const = default;
+};
+
+// What cannot be observed again. The caller makes it durable, then plans anew; nothing is started before.
+enum class Decision { None, Commit, Revert, Hold };
+
+// The next thing to do, as a value: printable, comparable, replayable.
+struct Plan {
+  RunPhase phase = RunPhase::Pending;  // a terminal one is the outcome
+  std::string reason;                  // CamelCase
+  std::string message;                 // a sentence for people
+  std::string step;                    // "prepared 3/5"
+  Decision decision = Decision::None;
+  std::vector<PlannedStep> wave;   // what should be running now; parts of it may be so already
+  std::vector<std::string> abort;  // operations to kill
+  std::optional<Duration> checkAgain;
+  bool operator==(const Plan&) const = default;
+};
+
+// How one strategy gets from what is recorded to the next wave. Pure, total, deterministic.
+class Strategy {
+ public:
+  virtual ~Strategy() = default;
+  virtual Plan plan(const PlanInput& input) const = 0;
+};
+
+// The strategy of that type; it lives for ever.
+const Strategy& strategyFor(StrategyType type);
+
+std::string operationId(const std::string& runUid, StepKind kind, const std::string& target, int attempt);
+
+// A wave as `slipway plan` prints it.
+struct PreviewWave {
+  StepKind kind = StepKind::Prepare;
+  std::vector<std::string> targets;
+  std::string note;  // what it does and what it waits for
+};
+
+// The waves of a run in which everything succeeds, by driving the real strategy.
+std::vector<PreviewWave> preview(const RunSpec& run, const std::vector<RunTarget>& targets);
+
+}  // namespace slipway::planner

@@ -1,0 +1,98 @@
+#include "reconciler/planner/step_rules.h"
+
+#include <algorithm>
+
+namespace slipway::planner {
+namespace {
+
+constexpr int kPrepareTries = 4;
+constexpr int kGateTries = 4;
+constexpr int kSwitchTries = 2;  // one retry on that target, then the fleet decides
+constexpr int kLinkVerifyTries = 3;
+constexpr int kUndoTries = 8;
+
+int maxTries(StepKind kind, const Health& health) {
+  switch (kind) {
+    case StepKind::Prepare:
+      return kPrepareTries;
+    case StepKind::Check:
+      return kGateTries;
+    case StepKind::Stop:
+    case StepKind::Switch:
+    case StepKind::Start:
+      return kSwitchTries;
+    case StepKind::Verify:
+      return health.any() ? std::max(health.attempts, 1) : kLinkVerifyTries;
+    case StepKind::Undo:
+    case StepKind::Restart:
+      return kUndoTries;
+    case StepKind::Retire:
+      return 1;
+  }
+  return 1;
+}
+
+bool isTransient(const StepRecord& record) {
+  const bool connecting = record.phase.empty() || record.phase == "connect";
+  return record.code == codeName(Code::Unavailable) || (record.code == codeName(Code::Timeout) && connecting);
+}
+
+}  // namespace
+
+NextTry nextTry(StepKind kind, const StepRecord& record, const Health& health) {
+  if (record.tries >= maxTries(kind, health) || record.code == codeName(Code::Denied)) {
+    return NextTry::No;
+  }
+  // The target itself could not tell what became of a step that must not run twice: a person has to look.
+  if (record.state == StepState::Failed && record.code == codeName(Code::OutcomeUnknown)) {
+    return NextTry::No;
+  }
+  if (record.state == StepState::Unknown || isTransient(record)) {
+    return NextTry::SameId;
+  }
+  switch (kind) {
+    case StepKind::Prepare:
+    case StepKind::Check:
+    case StepKind::Retire:
+      return NextTry::No;
+    case StepKind::Stop:
+    case StepKind::Switch:
+    case StepKind::Start:
+    case StepKind::Verify:
+    case StepKind::Undo:
+    case StepKind::Restart:
+      return NextTry::NewId;
+  }
+  return NextTry::No;
+}
+
+Duration retryDelay(StepKind kind, int tries, const Health& health) {
+  if (kind == StepKind::Verify && health.any()) {
+    return health.interval;
+  }
+  const int doublings = std::clamp(tries - 1, 0, 5);
+  return std::min<Duration>(std::chrono::seconds(1) * (1 << doublings), std::chrono::seconds(30));
+}
+
+bool preparationIsLost(const StepRecord& check) {
+  return check.state == StepState::Failed && (check.phase == "digest" || check.phase == "marker");
+}
+
+bool wasStarted(const RunTarget& target, StepKind kind) { return target.stateOf(kind) != StepState::Pending; }
+
+bool runsProcess(const ReleaseSpec& spec, StepKind kind, const std::string& target) {
+  if (!spec.process.has_value()) {
+    return false;
+  }
+  const ProcessCommand& process = *spec.process;
+  if (!process.servers.empty() &&
+      std::find(process.servers.begin(), process.servers.end(), target) == process.servers.end()) {
+    return false;
+  }
+  if (spec.strategy.type == StrategyType::Recreate) {
+    return kind == StepKind::Stop ? !process.stop.empty() : !process.start.empty();
+  }
+  return kind != StepKind::Stop && !process.reload.empty();
+}
+
+}  // namespace slipway::planner

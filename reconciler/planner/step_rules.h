@@ -1,0 +1,29 @@
+#pragma once
+
+#include "reconciler/api/run.h"
+
+namespace slipway::planner {
+
+// What may follow a step that did not succeed.
+enum class NextTry {
+  No,      // it failed for good
+  SameId,  // the effect may have happened, or never began: again under the same operation id
+  NewId,   // it failed and is known to have ended: a new effect
+};
+
+// By the class of its error and how often it was tried. `health` gives the number of verifications.
+NextTry nextTry(StepKind kind, const StepRecord& record, const Health& health);
+
+// How long to wait before try number `tries` + 1: the health interval for Verify, else 1 s doubling to 30 s.
+Duration retryDelay(StepKind kind, int tries, const Health& health);
+
+// The prepared directory was found changed or gone: it must be made again.
+bool preparationIsLost(const StepRecord& check);
+
+// Whether anything of this step may be visible on the target.
+bool wasStarted(const RunTarget& target, StepKind kind);
+
+// Whether the release runs a process command on this target for this kind of step.
+bool runsProcess(const ReleaseSpec& spec, StepKind kind, const std::string& target);
+
+}  // namespace slipway::planner
