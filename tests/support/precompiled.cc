@@ -1,1 +1,2 @@
-// Only there so that the precompiled header has a target to be built with.
+// Carries the precompiled header; a program, so that it is compiled with the same options as the test programs.
+int main() { return 0; }
