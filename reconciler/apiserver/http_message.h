@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "reconciler/base/status.h"
+
 namespace slipway::apiserver {
 
 // Who sent a request, as the listener found out: from the client certificate (common name, organisations) or a bearer
@@ -59,6 +61,15 @@ class HttpResponder {
   virtual void send(HttpResponse response) = 0;
   virtual std::shared_ptr<HttpStream> stream(HttpResponse head) = 0;
 };
+
+// Fills path and query of a request from the target in its request line (origin form, or absolute form for http and
+// https). Invalid on a bad escape, an encoded slash or control character, a "." or ".." segment, or too many
+// parameters.
+Status parseTarget(std::string_view target, HttpRequest& request);
+
+// Whether there is one and only one way to tell where the request ends: Invalid with Transfer-Encoding beside
+// Content-Length, either of them twice, an encoding other than chunked, or not exactly one Host header.
+Status checkFraming(const HttpRequest& request, bool http10);
 
 // Handles requests on the listener's handler pool; may block for as long as a store commit takes.
 class HttpHandler {
