@@ -32,7 +32,7 @@ function(slipway_binary folder)
   target_link_libraries(${name} PRIVATE cmd_${name})
 endfunction()
 
-set(SLIPWAY_ALL reconciler_base reconciler_api reconciler_ports reconciler_schema reconciler_planner reconciler_store
+set(SLIPWAY_ALL reconciler_base reconciler_api reconciler_ports reconciler_cel reconciler_schema reconciler_planner reconciler_store
     reconciler_apiserver reconciler_client reconciler_runtime reconciler_release reconciler_source reconciler_metrics
     providers_transport providers_vm)
 

@@ -53,4 +53,8 @@ class StructuralSchema {
   virtual const Json* defaultValue() const = 0;  // nullptr when there is none
 };
 
+// StructuralSchema::compile that adds every finding to `errors`, with `path` in front of its place in the schema.
+Result<std::shared_ptr<const StructuralSchema>> compileSchema(const Json& openApiSchema, const std::string& path,
+                                                              std::vector<FieldError>& errors);
+
 }  // namespace slipway::schema

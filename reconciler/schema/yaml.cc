@@ -10,9 +10,9 @@
 #include <yaml-cpp/parser.h>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/base/utf8.h"
 #include "reconciler/schema/document_builder.h"
 #include "reconciler/schema/json_text.h"
-#include "reconciler/schema/utf8.h"
 #include "reconciler/schema/yaml_scalar.h"
 
 namespace slipway::schema {
@@ -180,6 +180,9 @@ class EventReader final : public YAML::EventHandler {
     }
     Result<Json> read = plainScalar(text);
     const bool decimal = read && read->isInt() && std::to_string(read->asInt()) == text;
+    if (read && read->isBool()) {
+      stop(mark, cat("key ", text, " means ", read->asBool() ? "true" : "false", " in YAML; write it in quotes"));
+    }
     key(mark, read && (read->isString() || decimal) ? Json(text) : Json());
   }
 

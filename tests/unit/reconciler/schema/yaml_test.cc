@@ -103,7 +103,7 @@ TEST(Yaml, RefusesTagsMergeKeysDirectivesAndOddKeys) {
             "line 3, column 3: merge keys (<<) are not supported; write the fields out");
   EXPECT_EQ(read("'<<': 1"), R"({"<<":1})");
   EXPECT_NE(read("%YAML 1.1\n---\na: 1\n").find("directives"), std::string::npos);
-  EXPECT_EQ(read("yes: 1"), "line 1, column 1: this key is not a string; write it in quotes");
+  EXPECT_EQ(read("yes: 1"), "line 1, column 1: key yes means true in YAML; write it in quotes");
   EXPECT_EQ(read("1.5: 1"), "line 1, column 1: this key is not a string; write it in quotes");
   EXPECT_EQ(read("8080: x"), R"({"8080":"x"})");
   EXPECT_NE(read("[a]: 1").find("cannot be a key"), std::string::npos);

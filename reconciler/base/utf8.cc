@@ -1,8 +1,8 @@
-#include "reconciler/schema/utf8.h"
+#include "reconciler/base/utf8.h"
 
 #include <algorithm>
 
-namespace slipway::schema {
+namespace slipway {
 namespace {
 
 unsigned char byteAt(std::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
@@ -56,4 +56,4 @@ std::size_t codePointLength(std::string_view text, std::size_t at) {
   return std::min(length, text.size() - at);
 }
 
-}  // namespace slipway::schema
+}  // namespace slipway
