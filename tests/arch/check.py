@@ -16,7 +16,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cpp_text  # noqa: E402
 
-BASE, API, PORTS, SCHEMA = 'reconciler/base', 'reconciler/api', 'reconciler/ports', 'reconciler/schema'
+BASE, API, PORTS = 'reconciler/base', 'reconciler/api', 'reconciler/ports'
+CEL, SCHEMA = 'reconciler/cel', 'reconciler/schema'
 _CORE = {PORTS, API, SCHEMA, BASE}
 
 # Who may include whom.
@@ -24,7 +25,8 @@ MAY_INCLUDE = {
     BASE: set(),
     API: {BASE},
     PORTS: {API, BASE},
-    SCHEMA: {BASE},
+    CEL: {BASE},
+    SCHEMA: {CEL, BASE},
     'reconciler/planner': {API, BASE},
     'reconciler/store': _CORE,
     'reconciler/apiserver': _CORE,
@@ -42,12 +44,12 @@ PROVIDER = {'providers/transport', PORTS, API, BASE}  # providers/<any other>; n
 ADAPTERS = [
     ('the time', r'\b(?:system|steady|high_resolution)_clock::now\b|\b(?:gettimeofday|clock_gettime|localtime(?:_r)?)\b|'
                  r'(?<![\w.:>])time\((?:nullptr|NULL|0|&)',
-     ['reconciler/base/system*']),
+     ['reconciler/base/system*', 'reconciler/apiserver/http_listener*']),
     ('randomness', r'\brandom_device\b|\bmt19937\w*|\b(?:std::rand|srand|getrandom|RAND_bytes|arc4random)\b|(?<![\w.:>])rand\(',
      ['reconciler/base/system*', 'cmd/slipwayd/certificates*']),
     ('the environment', r'\b(?:secure_getenv|getenv|setenv|putenv|unsetenv)\b', ['reconciler/base/system*', 'cmd/*']),
     ('a thread', r'\bstd::(?:jthread|thread|async)\b|\bpthread_create\b',
-     ['reconciler/base/system*', 'reconciler/store/*', 'reconciler/apiserver/listener*', 'reconciler/apiserver/http_*',
+     ['reconciler/base/system*', 'reconciler/store/*', 'reconciler/apiserver/http_listener*',
       'reconciler/runtime/thread*', 'reconciler/client/*', 'reconciler/source/*', 'reconciler/metrics/*',
       'providers/transport/*', 'cmd/*']),
     ('a process', r'(?<![\w.:>])(?:system|popen|fork|vfork|execl[ep]?|execv[pe]*|posix_spawnp?)\(|::(?:fork|execv\w*|posix_spawnp?)\(',
@@ -72,7 +74,7 @@ LIBRARIES = {
     'simdjson.h': ['reconciler/base/json*', 'reconciler/schema/*'],
     'yaml-cpp': ['reconciler/schema/*'],
     'yaml.h': ['reconciler/schema/*'],
-    're2': ['reconciler/schema/*'],
+    're2': ['reconciler/cel/*', 'reconciler/schema/*'],
     'git2': ['reconciler/source/*'],
     'git2.h': ['reconciler/source/*'],
     'curl': ['reconciler/source/*', 'providers/transport/*'],

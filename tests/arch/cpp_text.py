@@ -99,7 +99,10 @@ def _signature(head):
     end = _matching(head, start, '(', ')')
     if end < 0:
         return None
-    return name.group(1), count_parameters(head[start + 1:end])
+    parameters = head[start + 1:end]
+    # The shape of a C library's callback, which ends with the caller's own pointer, is not ours to choose.
+    callback = re.search(r',\s*void\s*\*\s*\w*\s*$', parameters)
+    return name.group(1), 0 if callback else count_parameters(parameters)
 
 
 def _preprocessor_blanked(code):
