@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reconciler/schema/crd.h"
+
+namespace slipway::schema {
+
+struct LintFinding {
+  std::string file;
+  std::size_t line = 0;  // counted from 1
+  std::string field;     // "spec.source.git"; empty where the whole document is meant
+  std::string message;   // "Required value", "unknown field \"spec.x\""
+};
+
+// What is wrong with the manifests in `text` (a YAML or JSON stream), by the engine that admits objects: malformed
+// text, missing apiVersion, kind or name, kinds that are not among `crds` (nor Secret, ConfigMap, Namespace,
+// CustomResourceDefinition or List of v1), unknown and duplicate fields, every validation error. Sorted by line.
+std::vector<LintFinding> lintManifests(std::string_view fileName, std::string_view text, const std::vector<Crd>& crds);
+
+}  // namespace slipway::schema
