@@ -89,6 +89,7 @@ struct RunDecisions {
   std::string revertReason;
   std::string revertMessage;
   std::string abort;     // when an abort was accepted
+  std::string abortReason;
   std::string pausedAt;  // set while paused, by request or by onPartialSwitch: Hold
   bool operator==(const RunDecisions&) const = default;
 };
@@ -114,7 +115,7 @@ struct RunSpec {
   RunReason reason = RunReason::Apply;
   std::string version;  // the release id: one for all targets
   std::string identity;
-  std::string retryOf;       // run whose kept builds are used again
+  std::string basedOn;       // run whose pinned revision, and for a retry whose kept builds, are used again
   std::string rollbackFrom;  // version that is abandoned
   ReleaseSpec spec;          // as it was
   bool operator==(const RunSpec&) const = default;

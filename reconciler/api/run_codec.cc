@@ -13,7 +13,7 @@ void readRunSpec(const Json* json, RunSpec& out, Status& status) {
   fields.readEnum("reason", {"Apply", "Retry", "Rollback", "Repair"}, out.reason);
   fields.read("version", out.version);
   fields.read("identity", out.identity);
-  fields.read("retryOf", out.retryOf);
+  fields.read("basedOn", out.basedOn);
   fields.read("rollbackFrom", out.rollbackFrom);
   if (const Json* spec = fields.child("template"); spec != nullptr) {
     Result<ReleaseSpec> parsed = releaseSpecFromJson(*spec);
@@ -155,6 +155,7 @@ void readDecisions(const Json* json, RunDecisions& out) {
   fields.read("revertReason", out.revertReason);
   fields.read("revertMessage", out.revertMessage);
   fields.read("abort", out.abort);
+  fields.read("abortReason", out.abortReason);
   fields.read("pausedAt", out.pausedAt);
 }
 
@@ -165,6 +166,7 @@ Json toJson(const RunDecisions& decisions) {
   putText(out, "revertReason", decisions.revertReason);
   putText(out, "revertMessage", decisions.revertMessage);
   putText(out, "abort", decisions.abort);
+  putText(out, "abortReason", decisions.abortReason);
   putText(out, "pausedAt", decisions.pausedAt);
   return out;
 }
@@ -219,7 +221,7 @@ Json toJson(const RunSpec& spec) {
        {"reason", reasonName(spec.reason)},
        {"version", spec.version},
        {"identity", spec.identity}});
-  putText(out, "retryOf", spec.retryOf);
+  putText(out, "basedOn", spec.basedOn);
   putText(out, "rollbackFrom", spec.rollbackFrom);
   out["template"] = toJson(spec.spec);
   return out;

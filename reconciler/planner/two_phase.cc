@@ -20,7 +20,7 @@ class Pass {
       return undoing();
     }
     if (!decided.abort.empty()) {
-      return decided.commit.empty() ? cancelling() : decide(Decision::Revert, "Aborted", "aborted on request");
+      return decided.commit.empty() ? cancelling() : decide(Decision::Revert, abortReason(), "the run was stopped");
     }
     if (!decided.pausedAt.empty()) {
       return paused();
@@ -234,6 +234,10 @@ class Pass {
     return at(RunPhase::RollingBack, status_.decisions.revertReason, status_.decisions.revertMessage);
   }
 
+  std::string abortReason() const {
+    return status_.decisions.abortReason.empty() ? "Aborted" : status_.decisions.abortReason;
+  }
+
   Plan cancelling() {
     for (const RunTarget& one : status_.targets) {
       const StepRecord* record = one.step(StepKind::Prepare);
@@ -242,7 +246,7 @@ class Pass {
       }
     }
     if (plan_.abort.empty()) {
-      return outcome(RunPhase::Cancelled, "Aborted", "aborted on request before anything was switched");
+      return outcome(RunPhase::Cancelled, abortReason(), "the run was stopped before anything was switched");
     }
     return at(status_.phase, "Aborting", cat("stopping the build on ", plan_.abort.size(), " servers"));
   }

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "reconciler/planner/plan.h"
+#include "reconciler/ports/artifact_source.h"
+#include "reconciler/ports/leases.h"
+#include "reconciler/ports/provider.h"
+
+namespace slipway::release {
+
+// One thing that came back from a step, or from fetching the source.
+struct Message {
+  std::string operationId;
+  std::optional<StepResult> result;
+  std::string phase;  // a named part began, when there is no result
+};
+
+// Where steps put what came back, from any thread, until the reconciler has made it durable. Thread-safe.
+class Mailbox {
+ public:
+  explicit Mailbox(std::function<void()> wake) : wake_(std::move(wake)) {}
+
+  void put(Message message);
+  // All that waits, oldest first; it stays until `drop`.
+  std::vector<Message> peek() const;
+  void drop(std::size_t count);
+
+ private:
+  std::function<void()> wake_;
+  mutable std::mutex mutex_;
+  std::vector<Message> messages_;
+};
+
+// The outcome of resolving and fetching a source.
+struct Fetched {
+  Status status;
+  SourceRevision revision;
+  std::shared_ptr<const Artifact> artifact;
+};
+
+// A fetch that goes on on the worker pool. Thread-safe.
+class FetchSlot {
+ public:
+  void set(Fetched fetched);
+  std::optional<Fetched> take();
+
+ private:
+  std::mutex mutex_;
+  std::optional<Fetched> fetched_;
+};
+
+// What one process knows of an open run beside its record. Losing it costs time, never correctness. Touched only by the
+// worker that holds the release's key, but for `mailbox` and `fetch`.
+struct ActiveRun {
+  std::shared_ptr<Mailbox> mailbox;
+  std::shared_ptr<FetchSlot> fetch = std::make_shared<FetchSlot>();
+  bool fetching = false;
+  bool artifactWanted = false;
+  int fetchTries = 0;
+  std::optional<SteadyTime> nextFetch;
+  std::shared_ptr<const Artifact> artifact;
+  std::map<std::string, LeaseGrant> grants;  // by destination
+  SteadyTime renewedAt{};
+  std::set<std::string> inFlight;  // operation ids
+  std::set<std::string> aborting;
+  std::map<planner::StepRef, SteadyTime> notBefore;
+  std::map<std::string, SteadyTime> flippedAt;  // by target
+};
+
+}  // namespace slipway::release

@@ -1,0 +1,96 @@
+#include "reconciler/release/new_run.h"
+
+#include "reconciler/base/strings.h"
+
+namespace slipway::release {
+namespace {
+
+RunSpec specFor(const Release& release, RunReason reason) {
+  RunSpec spec;
+  spec.release = release.meta.name;
+  spec.releaseUid = release.meta.uid;
+  spec.releaseGeneration = release.meta.generation;
+  spec.reason = reason;
+  spec.identity = releaseIdentity(release.spec);
+  return spec;
+}
+
+void keepPrepared(const ReleaseRun& from, RunTarget& target) {
+  for (const RunTarget& earlier : from.status.targets) {
+    const bool same = earlier.name == target.name && earlier.uid == target.uid;
+    if (!same || earlier.stateOf(StepKind::Prepare) != StepState::Done || earlier.digest.empty()) {
+      continue;
+    }
+    StepRecord kept = *earlier.step(StepKind::Prepare);
+    kept.alreadyDone = true;
+    kept.attempt = 1;
+    kept.durationMs = 0;
+    kept.message = cat("kept from run ", from.meta.name);
+    target.steps[StepKind::Prepare] = std::move(kept);
+    target.digest = earlier.digest;
+  }
+}
+
+}  // namespace
+
+RunSpec applySpec(const Release& release, WallTime now) {
+  RunSpec spec = specFor(release, RunReason::Apply);
+  spec.spec = release.spec;
+  std::vector<std::string> taken;
+  for (const ReleaseHistoryEntry& entry : release.status.history) {
+    taken.push_back(entry.version);
+  }
+  spec.version = newReleaseId(release.spec, now, taken);
+  return spec;
+}
+
+RunSpec retrySpec(const Release& release, const ReleaseRun& failed) {
+  RunSpec spec = failed.spec;
+  spec.reason = failed.spec.reason == RunReason::Rollback ? RunReason::Rollback : RunReason::Retry;
+  spec.releaseGeneration = release.meta.generation;
+  spec.basedOn = failed.meta.name;
+  return spec;
+}
+
+RunSpec rollbackSpec(const Release& release, const ReleaseRun& earlier) {
+  RunSpec spec = specFor(release, RunReason::Rollback);
+  spec.version = earlier.spec.version;
+  spec.rollbackFrom = release.status.versions.applied;
+  spec.basedOn = earlier.meta.name;
+  spec.spec = earlier.spec.spec;
+  spec.spec.strategy = release.spec.strategy;
+  spec.spec.destinations = release.spec.destinations;
+  spec.spec.maxParallel = release.spec.maxParallel;
+  spec.spec.prepareTimeout = release.spec.prepareTimeout;
+  return spec;
+}
+
+RunStatus initialStatus(const RunSpec& spec, const ReleaseRun* basedOn, std::vector<RunTarget> targets) {
+  RunStatus status;
+  if (basedOn != nullptr) {
+    status.revision = basedOn->status.revision;
+    status.revisionDisplay = basedOn->status.revisionDisplay;
+    status.artifact = basedOn->status.artifact;
+    for (RunTarget& target : targets) {
+      if (basedOn->status.phase != RunPhase::Completed && spec.version == basedOn->spec.version) {
+        keepPrepared(*basedOn, target);
+      }
+    }
+  }
+  status.targets = std::move(targets);
+  return status;
+}
+
+Json runObject(const Release& release, const RunSpec& spec, std::int64_t number) {
+  ObjectMeta meta;
+  meta.name = cat(release.meta.name, "-", number);
+  meta.ns = release.meta.ns;
+  meta.labels = {{cat(kGroup, "/release"), release.meta.name.substr(0, 63)}};
+  meta.ownerReferences.push_back(
+      {kRelease.apiVersion(), std::string(kRelease.kind), release.meta.name, release.meta.uid, true, true});
+  Json object = newObject(kReleaseRun, meta);
+  object["spec"] = toJson(spec);
+  return object;
+}
+
+}  // namespace slipway::release

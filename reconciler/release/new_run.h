@@ -1,0 +1,23 @@
+#pragma once
+
+#include "reconciler/api/run.h"
+#include "reconciler/ports/objects.h"
+
+namespace slipway::release {
+
+// What a new run shall do. The caller creates the object; its status follows from it (initialStatus), so that a crash
+// between the two loses nothing.
+RunSpec applySpec(const Release& release, WallTime now);
+// The same version again.
+RunSpec retrySpec(const Release& release, const ReleaseRun& failed);
+// Back to the version of an earlier, completed run, with that run's spec and today's limits.
+RunSpec rollbackSpec(const Release& release, const ReleaseRun& earlier);
+
+// How a run begins. `basedOn` is the run that spec.basedOn names, or nullptr: its pinned revision is taken over and,
+// for a retry, what it prepared is kept: it will only be checked.
+RunStatus initialStatus(const RunSpec& spec, const ReleaseRun* basedOn, std::vector<RunTarget> targets);
+
+// The object to create; its name is "<release>-<number>".
+Json runObject(const Release& release, const RunSpec& spec, std::int64_t number);
+
+}  // namespace slipway::release

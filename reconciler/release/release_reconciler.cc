@@ -1,0 +1,380 @@
+#include "reconciler/release/release_reconciler.h"
+
+#include <algorithm>
+#include <set>
+
+#include "reconciler/base/strings.h"
+#include "reconciler/release/new_run.h"
+#include "reconciler/release/run_driver.h"
+#include "reconciler/release/step_records.h"
+#include "reconciler/release/summary.h"
+#include "reconciler/release/targets.h"
+
+namespace slipway::release {
+
+ReleaseReconciler::ReleaseReconciler(Services services) : services_(std::move(services)) {}
+
+std::shared_ptr<ActiveRun> ReleaseReconciler::activeRun(const ObjectKey& release, const std::string& runUid) {
+  const std::lock_guard lock(mutex_);
+  auto& [uid, active] = active_[release];
+  if (active == nullptr || uid != runUid) {
+    uid = runUid;
+    active = std::make_shared<ActiveRun>();
+    active->mailbox = std::make_shared<Mailbox>([wake = services_.wake, release] { wake(release); });
+  }
+  return active;
+}
+
+void ReleaseReconciler::forget(const ObjectKey& release) {
+  const std::lock_guard lock(mutex_);
+  active_.erase(release);
+}
+
+// One reconciliation of one Release.
+class ReleaseReconciler::Visit {
+ public:
+  Visit(ReleaseReconciler& owner, Release release)
+      : owner_(owner), services_(owner.services_), release_(std::move(release)), before_(release_.status) {}
+
+  Result<Action> run() {
+    SLIPWAY_RETURN_IF_ERROR(loadRun());
+    SLIPWAY_RETURN_IF_ERROR(handleRequests());
+    supersede();
+    SLIPWAY_RETURN_IF_ERROR(drive());
+    Status started = open() ? Status::ok() : book();
+    if (started && !open()) {
+      started = maybeStart();
+    }
+    if (!started && !isFinal(started.code())) {
+      return started;
+    }
+    SLIPWAY_RETURN_IF_ERROR(report(started));
+    SLIPWAY_RETURN_IF_ERROR(started);
+    if (release_.meta.deleting() && !open()) {
+      return letGo();
+    }
+    return action_;
+  }
+
+ private:
+  bool open() const { return run_.has_value() && !isTerminal(run_->status.phase); }
+  WallTime now() const { return services_.clock.wall(); }
+  // The spec or what it names has to change; anything else passes by itself.
+  static bool isFinal(Code code) { return code == Code::Invalid || code == Code::NotFound || code == Code::Denied; }
+
+  Result<ReleaseRun> readRun(const std::string& name) const {
+    Result<ObjectPtr> object = services_.reader.get(kReleaseRun, {release_.meta.ns, name});
+    SLIPWAY_RETURN_IF_ERROR(object.status());
+    Result<ReleaseRun> run = runFromJson(**object);
+    if (run && run->spec.releaseUid != release_.meta.uid) {
+      return Status(Code::NotFound, cat("run ", name, " belongs to an earlier Release of this name"));
+    }
+    return run;
+  }
+
+  Status loadRun() {
+    if (release_.status.currentRun.empty()) {
+      return Status::ok();
+    }
+    Result<ReleaseRun> run = readRun(release_.status.currentRun);
+    if (!run && run.code() == Code::NotFound) {
+      return Status::ok();
+    }
+    SLIPWAY_RETURN_IF_ERROR(run.status());
+    run_ = std::move(*run);
+    return Status::ok();
+  }
+
+  Status handleRequests() {
+    for (const Request& request : pendingRequests(release_)) {
+      Verdict verdict = judge(request, release_, run_.has_value() ? &*run_ : nullptr);
+      Status done = apply(verdict);
+      if (!done && !isFinal(done.code())) {
+        return done;
+      }
+      if (!done) {
+        verdict.result = cat("Refused: ", done.message());
+      }
+      release_.status.handledRequests[std::string(verbName(request.verb))] = {request.token, verdict.result,
+                                                                              formatTime(now())};
+      const bool refused = verdict.effect == Verdict::Effect::None || !done;
+      tell(refused ? EventType::Warning : EventType::Normal, refused ? "RequestRefused" : "RequestAccepted",
+           cat(verbName(request.verb), ": ", verdict.result));
+    }
+    return Status::ok();
+  }
+
+  Status apply(const Verdict& verdict) {
+    switch (verdict.effect) {
+      case Verdict::Effect::None:
+        return Status::ok();
+      case Verdict::Effect::AbortRun:
+        requestAbort("Aborted");
+        return Status::ok();
+      case Verdict::Effect::PauseRun:
+        run_->status.decisions.pausedAt = formatTime(now());
+        return Status::ok();
+      case Verdict::Effect::ResumeRun:
+        run_->status.decisions.pausedAt.clear();
+        forgetFailures(run_->status);
+        return Status::ok();
+      case Verdict::Effect::StartRetry:
+        SLIPWAY_RETURN_IF_ERROR(book());
+        return start(retrySpec(release_, *run_));
+      case Verdict::Effect::StartRollback: {
+        Result<ReleaseRun> earlier = readRun(verdict.rollbackTo->run);
+        if (!earlier) {
+          return earlier.status().withContext(
+              cat("run ", verdict.rollbackTo->run, " of version ", verdict.rollbackTo->version, " cannot be read"));
+        }
+        SLIPWAY_RETURN_IF_ERROR(book());
+        return start(rollbackSpec(release_, *earlier));
+      }
+    }
+    return Status::ok();
+  }
+
+  void requestAbort(const std::string& why) {
+    if (run_->status.decisions.abort.empty()) {
+      run_->status.decisions.abort = formatTime(now());
+      run_->status.decisions.abortReason = why;
+    }
+  }
+
+  // A newer wish ends the run that works on an older one, and so does deletion.
+  void supersede() {
+    if (!open()) {
+      return;
+    }
+    const bool newer = run_->spec.identity != releaseIdentity(release_.spec) && !release_.spec.suspend;
+    if ((newer || release_.meta.deleting()) && run_->status.decisions.abort.empty()) {
+      requestAbort("Superseded");
+      tell(EventType::Normal, "Superseded",
+           cat("run ", run_->meta.name,
+               " ends: ", newer ? "the spec asks for something newer" : "the Release is deleted"));
+    }
+  }
+
+  // A run begins with the frozen set of its targets; a crash may have come between the object and its status.
+  Status initialise() {
+    if (!run_->status.targets.empty()) {
+      return Status::ok();
+    }
+    Result<std::vector<RunTarget>> targets = freezeTargets(services_.reader, release_.meta.ns, run_->spec.spec);
+    SLIPWAY_RETURN_IF_ERROR(targets.status());
+    std::optional<ReleaseRun> based;
+    if (!run_->spec.basedOn.empty()) {
+      Result<ReleaseRun> read = readRun(run_->spec.basedOn);
+      SLIPWAY_RETURN_IF_ERROR(read.status());
+      based = std::move(*read);
+    }
+    RunDecisions decisions = run_->status.decisions;
+    run_->status = initialStatus(run_->spec, based.has_value() ? &*based : nullptr, std::move(*targets));
+    run_->status.decisions = std::move(decisions);
+    SLIPWAY_RETURN_IF_ERROR(enterPhase(run_->status, RunPhase::Pending, "Queued", "waiting for its turn", now()));
+    Result<ObjectPtr> written =
+        services_.status.replaceStatus(kReleaseRun, run_->meta.key(), run_->meta.resourceVersion, toJson(run_->status));
+    SLIPWAY_RETURN_IF_ERROR(written.status());
+    run_->meta.resourceVersion = metaFromJson(**written).resourceVersion;
+    return Status::ok();
+  }
+
+  Status drive() {
+    if (!open()) {
+      return Status::ok();
+    }
+    SLIPWAY_RETURN_IF_ERROR(initialise());
+    std::shared_ptr<ActiveRun> active = owner_.activeRun(release_.meta.key(), run_->meta.uid);
+    Result<Action> driven = RunDriver(services_, release_, *run_, *active).drive();
+    SLIPWAY_RETURN_IF_ERROR(driven.status());
+    action_ = *driven;
+    if (!open()) {
+      ended(*active);
+    }
+    return Status::ok();
+  }
+
+  void ended(const ActiveRun& active) {
+    for (const auto& [destination, grant] : active.grants) {
+      const Status given = services_.leases.release(leaseKey(release_.meta.ns, release_.meta.name, destination),
+                                                    cat(services_.holder, "/", run_->meta.name));
+      if (!given) {
+        services_.logger.warn("lease not given back", {{"run", run_->meta.name}, {"error", given.message()}});
+      }
+    }
+    owner_.forget(release_.meta.key());
+    const MetricLabels labels{
+        {"strategy", run_->spec.spec.strategy.type == StrategyType::Atomic ? "Atomic" : "Recreate"},
+        {"outcome", run_->status.outcome}};
+    services_.metrics.add("slipway_runs_total", labels);
+    Result<WallTime> began = parseTime(run_->status.startedAt);
+    if (began) {
+      services_.metrics.observe("slipway_run_duration_seconds", labels,
+                                std::chrono::duration<double>(now() - *began).count());
+    }
+  }
+
+  // Books the outcome of a finished run, once, and removes records that nothing names any more.
+  Status book() {
+    if (!run_.has_value() || open()) {
+      return Status::ok();
+    }
+    const std::size_t known = release_.status.history.size();
+    const std::string newest = known == 0 ? "" : release_.status.history.front().run;
+    bookOutcome(release_.status, *run_);
+    if (release_.status.history.size() == known && release_.status.history.front().run == newest) {
+      return Status::ok();
+    }
+    Result<ObjectList> runs = services_.reader.list(kReleaseRun, release_.meta.ns);
+    SLIPWAY_RETURN_IF_ERROR(runs.status());
+    for (const ObjectPtr& object : runs->items) {
+      Result<ReleaseRun> old = runFromJson(*object);
+      if (old && old->spec.releaseUid == release_.meta.uid && isTerminal(old->status.phase) && !named(old->meta.name)) {
+        SLIPWAY_RETURN_IF_ERROR(services_.writer.remove(kReleaseRun, old->meta.key(), old->meta.uid));
+        services_.runLog.remove(old->meta.uid);
+      }
+    }
+    return Status::ok();
+  }
+
+  bool named(const std::string& run) const {
+    return run == run_->meta.name || std::any_of(release_.status.history.begin(), release_.status.history.end(),
+                                                 [&](const ReleaseHistoryEntry& entry) { return entry.run == run; });
+  }
+
+  Status maybeStart() {
+    const std::string identity = releaseIdentity(release_.spec);
+    if (release_.meta.deleting() || release_.spec.suspend) {
+      return Status::ok();
+    }
+    if (release_.status.identity == identity) {
+      release_.status.observedGeneration = release_.meta.generation;
+      return Status::ok();
+    }
+    return start(applySpec(release_, now()));
+  }
+
+  // Everything that can be known to be wrong is found before a run exists.
+  Status start(RunSpec spec) {
+    SLIPWAY_RETURN_IF_ERROR(checkReleaseId(spec.spec.layout.environment, spec.version));
+    SLIPWAY_RETURN_IF_ERROR(freezeTargets(services_.reader, release_.meta.ns, spec.spec).status());
+    SLIPWAY_RETURN_IF_ERROR(addFinalizer());
+    std::int64_t number = release_.status.runCounter;
+    while (true) {
+      ++number;
+      Result<ObjectPtr> created = services_.writer.create(kReleaseRun, runObject(release_, spec, number));
+      if (!created && created.code() == Code::AlreadyExists) {
+        // Ours, made just before a crash; or a namesake's of an earlier Release, whose number is skipped.
+        Result<ReleaseRun> existing = readRun(cat(release_.meta.name, "-", number));
+        if (existing && !isTerminal(existing->status.phase) && existing->spec.identity == spec.identity) {
+          run_ = std::move(*existing);
+          break;
+        }
+        continue;
+      }
+      SLIPWAY_RETURN_IF_ERROR(created.status());
+      Result<ReleaseRun> run = runFromJson(**created);
+      SLIPWAY_RETURN_IF_ERROR(run.status());
+      run_ = std::move(*run);
+      break;
+    }
+    release_.status.runCounter = number;
+    release_.status.identity = spec.identity;
+    release_.status.currentRun = run_->meta.name;
+    release_.status.observedGeneration = release_.meta.generation;
+    action_ = Action{Duration(0)};
+    tell(EventType::Normal, "RunCreated", cat("run ", run_->meta.name, " for version ", run_->spec.version));
+    return Status::ok();
+  }
+
+  Status setFinalizers(std::vector<std::string> finalizers) {
+    Json patch = Json::object();
+    patch["metadata"]["resourceVersion"] = release_.meta.resourceVersion;
+    patch["metadata"]["finalizers"] = Json::Array(finalizers.begin(), finalizers.end());
+    Result<ObjectPtr> written = services_.writer.mergePatch(kRelease, release_.meta.key(), patch);
+    SLIPWAY_RETURN_IF_ERROR(written.status());
+    release_.meta = metaFromJson(**written);
+    return Status::ok();
+  }
+
+  Status addFinalizer() {
+    std::vector<std::string> finalizers = release_.meta.finalizers;
+    if (std::find(finalizers.begin(), finalizers.end(), kRunFinalizer) != finalizers.end()) {
+      return Status::ok();
+    }
+    finalizers.emplace_back(kRunFinalizer);
+    return setFinalizers(std::move(finalizers));
+  }
+
+  // What runs on the servers stays as it is: a deleted Release is no longer managed, nothing is taken down.
+  Result<Action> letGo() {
+    std::vector<std::string> finalizers = release_.meta.finalizers;
+    if (std::erase(finalizers, kRunFinalizer) > 0) {
+      SLIPWAY_RETURN_IF_ERROR(setFinalizers(std::move(finalizers)));
+    }
+    owner_.forget(release_.meta.key());
+    services_.metrics.forget("release", release_.meta.name);
+    return Action{};
+  }
+
+  Status report(const Status& started) {
+    if (started) {
+      release_.status = summarise(release_, run_.has_value() ? &*run_ : nullptr, now());
+      if (run_.has_value() && !open() && !release_.meta.deleting()) {
+        release_.status.observedGeneration = release_.meta.generation;
+      }
+    } else {
+      release_.status = stalled(release_, reasonFor(started), started.message(), now());
+    }
+    services_.metrics.set("slipway_release_ready", {{"namespace", release_.meta.ns}, {"release", release_.meta.name}},
+                          ready() ? 1 : 0);
+    if (release_.status == before_) {
+      return Status::ok();
+    }
+    if (!started && before_.message != release_.status.message) {
+      tell(EventType::Warning, reasonFor(started), started.message());
+    }
+    return services_.status
+        .replaceStatus(kRelease, release_.meta.key(), release_.meta.resourceVersion, toJson(release_.status))
+        .status();
+  }
+
+  bool ready() const {
+    const Condition* condition = findCondition(release_.status.conditions, "Ready");
+    return condition != nullptr && condition->status == "True";
+  }
+
+  static std::string reasonFor(const Status& status) {
+    if (status.code() == Code::NotFound) {
+      return "DestinationNotFound";
+    }
+    return status.code() == Code::Invalid ? "InvalidSpec" : std::string(codeName(status.code()));
+  }
+
+  void tell(EventType type, const std::string& reason, const std::string& message) {
+    services_.events.record({kRelease.apiVersion(), std::string(kRelease.kind), release_.meta.ns, release_.meta.name,
+                             release_.meta.uid, release_.meta.resourceVersion},
+                            type, reason, message);
+  }
+
+  ReleaseReconciler& owner_;
+  Services& services_;
+  Release release_;
+  ReleaseStatus before_;
+  std::optional<ReleaseRun> run_;
+  Action action_;
+};
+
+Result<Action> ReleaseReconciler::reconcile(const ObjectKey& key) {
+  Result<ObjectPtr> object = services_.reader.get(kRelease, key);
+  if (!object && object.code() == Code::NotFound) {
+    forget(key);
+    return Action{};
+  }
+  SLIPWAY_RETURN_IF_ERROR(object.status());
+  Result<Release> release = releaseFromJson(**object);
+  SLIPWAY_RETURN_IF_ERROR(release.status());
+  return Visit(*this, std::move(*release)).run();
+}
+
+}  // namespace slipway::release

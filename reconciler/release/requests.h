@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reconciler/api/run.h"
+
+namespace slipway::release {
+
+// What a verb asks for. Verbs are annotations `slipway.dev/<verb>: <token>`; a token that is not the one in
+// status.handledRequests is a new request.
+enum class Verb { Retry, Rollback, Abort, Pause, Resume };
+std::string_view verbName(Verb verb);
+
+struct Request {
+  Verb verb = Verb::Retry;
+  std::string token;    // the annotation's whole value
+  std::string version;  // Rollback: what stands before '#'; empty: the previous one
+};
+
+// The requests that were not handled yet, in the order Abort, Pause, Resume, Rollback, Retry.
+std::vector<Request> pendingRequests(const Release& release);
+
+// What to do about a request, and what to tell the user.
+struct Verdict {
+  enum class Effect { None, AbortRun, PauseRun, ResumeRun, StartRetry, StartRollback } effect = Effect::None;
+  std::string result;                               // "Accepted…" or "Refused: why"
+  const ReleaseHistoryEntry* rollbackTo = nullptr;  // StartRollback; points into the release
+};
+
+// Pure. `run` is the release's newest run, or nullptr.
+Verdict judge(const Request& request, const Release& release, const ReleaseRun* run);
+
+}  // namespace slipway::release

@@ -1,0 +1,429 @@
+#include "reconciler/release/run_driver.h"
+
+#include <algorithm>
+#include <set>
+
+#include "reconciler/api/destination.h"
+#include "reconciler/base/strings.h"
+#include "reconciler/planner/step_rules.h"
+#include "reconciler/release/step_records.h"
+#include "reconciler/release/summary.h"
+#include "reconciler/release/targets.h"
+
+namespace slipway::release {
+namespace {
+
+constexpr Duration kLease = std::chrono::seconds(30);
+constexpr Duration kLockPoll = std::chrono::seconds(15);  // a changed Destination wakes us earlier
+constexpr int kFetchTries = 6;
+
+ObjectRef refTo(const Kind& kind, const ObjectMeta& meta) {
+  return {kind.apiVersion(), std::string(kind.kind), meta.ns, meta.name, meta.uid, meta.resourceVersion};
+}
+
+bool isTransient(Code code) { return code == Code::Unavailable || code == Code::Timeout; }
+
+}  // namespace
+
+ObjectKey leaseKey(const std::string& ns, const std::string& release, const std::string& destination) {
+  return {ns, cat("slipway-", destination, "-", release)};
+}
+
+RunDriver::RunDriver(Services& services, const Release& release, ReleaseRun& run, ActiveRun& active)
+    : services_(services),
+      release_(release),
+      run_(run),
+      active_(active),
+      before_(run.status),
+      launcher_(services.reader, services.provider, services.http, services.clock) {}
+
+Result<Action> RunDriver::drive() {
+  takeMessages();
+  const bool undecided = run_.status.decisions.abort.empty() || !run_.status.decisions.commit.empty();
+  if (undecided) {
+    Result<Action> ready = begin();
+    if (!ready || ready->requeueAfter.has_value() || isTerminal(run_.status.phase)) {
+      Status saved = save();
+      return saved ? ready : Result<Action>(saved);
+    }
+  }
+  return advance();
+}
+
+void RunDriver::takeMessages() {
+  const std::vector<Message> messages = active_.mailbox->peek();
+  taken_ = messages.size();
+  for (const Message& message : messages) {
+    for (std::size_t i = 0; i < run_.status.targets.size(); ++i) {
+      RunTarget& target = run_.status.targets[i];
+      for (StepKind kind : kStepKinds) {
+        const StepRecord* record = target.step(kind);
+        if (record != nullptr && record->operationId == message.operationId) {
+          takeResult(target, i, kind, message);
+        }
+      }
+    }
+    if (message.result.has_value()) {
+      active_.inFlight.erase(message.operationId);
+      active_.aborting.erase(message.operationId);
+    }
+  }
+  measureSkew();
+}
+
+void RunDriver::takeResult(RunTarget& target, std::size_t index, StepKind kind, const Message& message) {
+  if (!message.result.has_value()) {
+    applyProgress(target, kind, message.operationId, message.phase);
+    return;
+  }
+  const StepResult& result = *message.result;
+  if (!applyResult(target, kind, message.operationId, result, services_.clock.wall())) {
+    return;
+  }
+  const StepRecord& record = target.steps[kind];
+  services_.metrics.observe("slipway_step_duration_seconds",
+                            {{"step", std::string(stepName(kind))}, {"outcome", std::string(stateName(record.state))}},
+                            std::chrono::duration<double>(result.duration).count());
+  if (result.outcome == StepResult::Outcome::Done) {
+    if (kind == StepKind::Switch && !result.alreadyDone && result.effectAt != SteadyTime{}) {
+      active_.flippedAt[target.name] = result.effectAt;
+    }
+    return;
+  }
+  if (result.phase == "gone") {
+    target.gone = true;
+    return;
+  }
+  if (planner::nextTry(kind, record, run_.spec.spec.health) != planner::NextTry::No) {
+    active_.notBefore[{index, kind}] =
+        services_.clock.steady() + planner::retryDelay(kind, record.tries, run_.spec.spec.health);
+  }
+}
+
+void RunDriver::measureSkew() {
+  const auto live = std::count_if(run_.status.targets.begin(), run_.status.targets.end(), [](const RunTarget& target) {
+    return !target.gone && target.stateOf(StepKind::Switch) == StepState::Done;
+  });
+  if (run_.status.skewMs >= 0 || active_.flippedAt.empty() ||
+      static_cast<std::size_t>(live) != active_.flippedAt.size() ||
+      active_.flippedAt.size() != run_.status.targets.size()) {
+    return;
+  }
+  const auto [first, last] = std::minmax_element(active_.flippedAt.begin(), active_.flippedAt.end(),
+                                                 [](const auto& a, const auto& b) { return a.second < b.second; });
+  const Duration skew = last->second - first->second;
+  run_.status.skewMs = std::chrono::duration_cast<std::chrono::milliseconds>(skew).count();
+  services_.metrics.observe("slipway_switch_skew_seconds", {}, std::chrono::duration<double>(skew).count());
+  if (skew > run_.spec.spec.strategy.maxSkew) {
+    announce(EventType::Warning, "SkewExceeded",
+             cat("the switch took ", run_.status.skewMs, " ms from the first server to the last, over the budget of ",
+                 formatDuration(run_.spec.spec.strategy.maxSkew)));
+  }
+}
+
+std::optional<std::string> RunDriver::destinationLock() const {
+  for (const DestinationRef& ref : run_.spec.spec.destinations) {
+    Result<ObjectPtr> object = services_.reader.get(kDestination, {run_.meta.ns, ref.name});
+    if (!object) {
+      continue;
+    }
+    Result<Destination> destination = destinationFromJson(**object);
+    if (destination && destination->spec.lock.has_value()) {
+      const DestinationLock& lock = *destination->spec.lock;
+      return cat("Destination '", ref.name, "' is locked", lock.by.empty() ? "" : cat(" by ", lock.by), ": ",
+                 lock.message);
+    }
+  }
+  return std::nullopt;
+}
+
+Result<Action> RunDriver::begin() {
+  if (run_.status.startedAt.empty()) {
+    run_.status.startedAt = formatTime(services_.clock.wall());
+    run_.status.observedGeneration = run_.meta.generation;
+  }
+  if (run_.status.phase == RunPhase::Pending) {
+    if (std::optional<std::string> lock = destinationLock()) {
+      SLIPWAY_RETURN_IF_ERROR(enter(RunPhase::Pending, "DestinationLocked", *lock));
+      return Action{kLockPoll};
+    }
+  }
+  if (Status held = holdLeases(); !held) {
+    if (held.code() != Code::Conflict || run_.status.phase != RunPhase::Pending) {
+      return held;
+    }
+    SLIPWAY_RETURN_IF_ERROR(enter(RunPhase::Pending, "WaitingForLease", held.message()));
+    return Action{kLockPoll};
+  }
+  Result<bool> have = haveArtifact();
+  if (!have && !isTransient(have.code())) {
+    SLIPWAY_RETURN_IF_ERROR(
+        finish({.phase = RunPhase::Failed, .reason = "SourceFailed", .message = have.status().message()}));
+    return Action{};
+  }
+  SLIPWAY_RETURN_IF_ERROR(have.status());
+  return *have ? Action{} : Action{leaseCheck()};
+}
+
+Status RunDriver::holdLeases() {
+  std::set<std::string> destinations;
+  for (const RunTarget& target : run_.status.targets) {
+    destinations.insert(target.destination);
+  }
+  const bool renew = services_.clock.steady() - active_.renewedAt >= leaseCheck();
+  const std::string holder = cat(services_.holder, "/", run_.meta.name);
+  for (const std::string& destination : destinations) {
+    const ObjectKey key = leaseKey(run_.meta.ns, run_.spec.release, destination);
+    if (active_.grants.contains(destination)) {
+      if (!renew) {
+        continue;
+      }
+      if (Status renewed = services_.leases.renew(key, holder); !renewed) {
+        active_.grants.erase(destination);
+        return renewed;
+      }
+      continue;
+    }
+    Result<LeaseGrant> grant = services_.leases.acquire(key, holder, kLease);
+    SLIPWAY_RETURN_IF_ERROR(grant.status());
+    active_.grants[destination] = *grant;
+    run_.status.fence = std::max(run_.status.fence, grant->fence);
+  }
+  if (renew) {
+    active_.renewedAt = services_.clock.steady();
+  }
+  return Status::ok();
+}
+
+Duration RunDriver::leaseCheck() const { return kLease / 3; }
+
+bool RunDriver::needsArtifact() const {
+  return run_.status.decisions.commit.empty() &&
+         (active_.artifactWanted || run_.status.artifact.empty() ||
+          std::any_of(run_.status.targets.begin(), run_.status.targets.end(), [](const RunTarget& target) {
+            return !target.gone && target.stateOf(StepKind::Prepare) != StepState::Done;
+          }));
+}
+
+Result<bool> RunDriver::haveArtifact() {
+  if (active_.artifact != nullptr || !needsArtifact()) {
+    return true;
+  }
+  if (std::optional<Fetched> fetched = active_.fetch->take()) {
+    active_.fetching = false;
+    if (fetched->status) {
+      if (!run_.status.artifact.empty() && run_.status.artifact != fetched->artifact->digest()) {
+        return Status(Code::Invalid, cat("the content of ", fetched->revision.display,
+                                         " is not what this version was made from: choose a new version"));
+      }
+      active_.artifact = fetched->artifact;
+      run_.status.revision = fetched->revision.id;
+      run_.status.revisionDisplay = fetched->revision.display;
+      run_.status.artifact = fetched->artifact->digest();
+      return true;
+    }
+    if (!isTransient(fetched->status.code()) || ++active_.fetchTries >= kFetchTries) {
+      return Status(Code::Invalid, fetched->status.message());
+    }
+    const Duration delay = planner::retryDelay(StepKind::Prepare, active_.fetchTries, {});
+    active_.nextFetch = services_.clock.steady() + delay;
+    SLIPWAY_RETURN_IF_ERROR(enter(run_.status.phase, "SourceUnavailable",
+                                  cat(fetched->status.message(), "; trying again in ", formatDuration(delay))));
+    services_.clock.startTimer(*active_.nextFetch, [wake = services_.wake, key = release_.meta.key()] { wake(key); });
+    return false;
+  }
+  const bool due = !active_.nextFetch.has_value() || *active_.nextFetch <= services_.clock.steady();
+  if (!active_.fetching && due) {
+    if (run_.status.phase == RunPhase::Pending) {
+      SLIPWAY_RETURN_IF_ERROR(enter(RunPhase::Pending, "FetchingSource", "fetching the source"));
+    }
+    startFetch();
+  }
+  return false;
+}
+
+void RunDriver::startFetch() {
+  active_.fetching = true;
+  Result<SourceCredentials> credentials = resolveCredentials(services_.reader, run_.meta.ns, run_.spec.spec.source);
+  SourceRevision pinned{run_.status.revision, run_.status.revisionDisplay};
+  services_.pool.post([&source = services_.source, spec = run_.spec.spec.source, credentials, pinned,
+                       slot = active_.fetch, wake = services_.wake, key = release_.meta.key()] {
+    Fetched fetched;
+    fetched.status = credentials.status();
+    if (fetched.status) {
+      Result<SourceRevision> revision = pinned.id.empty() ? source.resolve(spec, *credentials) : pinned;
+      fetched.status = revision.status();
+      if (revision) {
+        fetched.revision = *revision;
+        Result<std::shared_ptr<const Artifact>> artifact = source.fetch(spec, *credentials, *revision);
+        fetched.status = artifact.status();
+        fetched.artifact = artifact ? *artifact : nullptr;
+      }
+    }
+    slot->set(std::move(fetched));
+    wake(key);
+  });
+}
+
+planner::Plan RunDriver::planNow() const {
+  planner::PlanInput input{run_.meta.uid, run_.spec, run_.status, {}};
+  for (const auto& [ref, when] : active_.notBefore) {
+    if (const Duration left = when - services_.clock.steady(); left > Duration(0)) {
+      input.cooling[ref] = left;
+    }
+  }
+  return planner::strategyFor(run_.spec.spec.strategy.type).plan(input);
+}
+
+Result<Action> RunDriver::advance() {
+  while (true) {
+    const planner::Plan plan = planNow();
+    run_.status.step = plan.step.empty() ? run_.status.step : plan.step;
+    if (plan.decision != planner::Decision::None) {
+      SLIPWAY_RETURN_IF_ERROR(decide(plan));
+      SLIPWAY_RETURN_IF_ERROR(save());
+      continue;
+    }
+    if (isTerminal(plan.phase)) {
+      SLIPWAY_RETURN_IF_ERROR(finish(plan));
+      SLIPWAY_RETURN_IF_ERROR(save());
+      return Action{};
+    }
+    SLIPWAY_RETURN_IF_ERROR(enter(plan.phase, plan.reason, plan.message));
+    if (!plan.wave.empty() && plan.wave.front().ref.kind == StepKind::Prepare && active_.artifact == nullptr) {
+      active_.artifactWanted = true;  // a kept preparation was lost: the content is needed after all
+      SLIPWAY_RETURN_IF_ERROR(save());
+      startFetch();
+      return Action{leaseCheck()};
+    }
+    std::vector<planner::PlannedStep> fresh;
+    for (const planner::PlannedStep& step : plan.wave) {
+      if (!active_.inFlight.contains(step.operationId)) {
+        markStarted(run_.status.targets[step.ref.target], step, services_.clock.wall());
+        fresh.push_back(step);
+      }
+    }
+    SLIPWAY_RETURN_IF_ERROR(save());
+    launch(fresh);
+    kill(plan.abort);
+    return Action{std::min(plan.checkAgain.value_or(leaseCheck()), leaseCheck())};
+  }
+}
+
+Status RunDriver::decide(const planner::Plan& plan) {
+  RunDecisions& decisions = run_.status.decisions;
+  const std::string now = formatTime(services_.clock.wall());
+  switch (plan.decision) {
+    case planner::Decision::Commit:
+      decisions.commit = now;
+      announce(EventType::Normal, plan.reason, plan.message);
+      return Status::ok();
+    case planner::Decision::Revert:
+      decisions.revert = now;
+      decisions.revertReason = plan.reason;
+      decisions.revertMessage = plan.message;
+      decisions.pausedAt.clear();
+      return Status::ok();
+    case planner::Decision::Hold:
+      decisions.pausedAt = now;
+      return enter(RunPhase::Paused, plan.reason, plan.message);
+    case planner::Decision::None:
+      return Status::ok();
+  }
+  return Status::ok();
+}
+
+Status RunDriver::enter(RunPhase phase, const std::string& reason, const std::string& message) {
+  const bool changed =
+      run_.status.transitions.empty() || run_.status.phase != phase || run_.status.transitions.back().reason != reason;
+  SLIPWAY_RETURN_IF_ERROR(enterPhase(run_.status, phase, reason, message, services_.clock.wall()));
+  if (changed) {
+    const bool bad = phase == RunPhase::Failed || phase == RunPhase::RollingBack || phase == RunPhase::RolledBack ||
+                     phase == RunPhase::Paused;
+    announce(bad ? EventType::Warning : EventType::Normal, reason, message);
+  }
+  return Status::ok();
+}
+
+LaunchContext RunDriver::launchContext() const {
+  return {run_, active_.artifact,
+          [this](const RunTarget& target) {
+            auto grant = active_.grants.find(target.destination);
+            return grant == active_.grants.end() ? run_.status.fence : grant->second.fence;
+          },
+          protectedVersions(release_, run_), services_.clock.wall()};
+}
+
+LaunchEvents RunDriver::launchEvents() const {
+  LaunchEvents events;
+  events.done = [mailbox = active_.mailbox](std::string operationId, StepResult result) {
+    mailbox->put({std::move(operationId), std::move(result), {}});
+  };
+  events.progress = [mailbox = active_.mailbox](std::string operationId, std::string phase) {
+    mailbox->put({std::move(operationId), std::nullopt, std::move(phase)});
+  };
+  events.output = [&log = services_.runLog, uid = run_.meta.uid](const std::string& target, const std::string& text) {
+    log.append(uid, target, text);
+  };
+  return events;
+}
+
+void RunDriver::launch(const std::vector<planner::PlannedStep>& wave) {
+  if (wave.empty()) {
+    return;
+  }
+  for (const planner::PlannedStep& step : wave) {
+    active_.inFlight.insert(step.operationId);
+    active_.notBefore.erase(step.ref);
+  }
+  launcher_.start(launchContext(), wave, launchEvents());
+}
+
+void RunDriver::kill(const std::vector<std::string>& operations) {
+  for (const std::string& operation : operations) {
+    if (!active_.aborting.insert(operation).second) {
+      continue;
+    }
+    for (const RunTarget& target : run_.status.targets) {
+      const StepRecord* record = target.step(StepKind::Prepare);
+      if (record != nullptr && record->operationId == operation) {
+        launcher_.abort(launchContext(), target, operation, launchEvents());
+      }
+    }
+  }
+}
+
+Status RunDriver::finish(const planner::Plan& plan) {
+  SLIPWAY_RETURN_IF_ERROR(enter(plan.phase, plan.reason, plan.message));
+  RunStatus& status = run_.status;
+  const std::string now = formatTime(services_.clock.wall());
+  status.finishedAt = now;
+  status.outcome = std::string(phaseName(plan.phase));
+  status.transitions.back().exitedAt = now;
+  const bool good = plan.phase == RunPhase::Completed;
+  setCondition(status.conditions,
+               {"Ready", good ? "True" : "False", plan.reason, plan.message, {}, run_.meta.generation},
+               services_.clock.wall());
+  return Status::ok();
+}
+
+Status RunDriver::save() {
+  if (run_.status != before_) {
+    Result<ObjectPtr> written =
+        services_.status.replaceStatus(kReleaseRun, run_.meta.key(), run_.meta.resourceVersion, toJson(run_.status));
+    SLIPWAY_RETURN_IF_ERROR(written.status());
+    run_.meta.resourceVersion = metaFromJson(**written).resourceVersion;
+    before_ = run_.status;
+  }
+  active_.mailbox->drop(taken_);
+  taken_ = 0;
+  return Status::ok();
+}
+
+void RunDriver::announce(EventType type, const std::string& reason, const std::string& message) const {
+  services_.events.record(refTo(kRelease, release_.meta), type, reason, cat(run_.meta.name, ": ", message));
+  services_.events.record(refTo(kReleaseRun, run_.meta), type, reason, message);
+  services_.logger.info("run changed", {{"run", run_.meta.key().toString()}, {"reason", reason}, {"message", message}});
+}
+
+}  // namespace slipway::release

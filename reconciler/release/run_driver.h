@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reconciler/api/run.h"
+#include "reconciler/ports/reconciler.h"
+#include "reconciler/release/active_run.h"
+#include "reconciler/release/services.h"
+#include "reconciler/release/step_launcher.h"
+
+namespace slipway::release {
+
+// Drives one open run a step further: takes what came back, plans, writes the record, then starts what the plan wants.
+// The record is durable before every effect and again after it.
+class RunDriver {
+ public:
+  RunDriver(Services& services, const Release& release, ReleaseRun& run, ActiveRun& active);
+
+  // `run` has the new status afterwards. Conflict: somebody changed the run; read it again.
+  Result<Action> drive();
+
+ private:
+  void takeMessages();
+  void takeResult(RunTarget& target, std::size_t index, StepKind kind, const Message& message);
+  Result<Action> begin();  // lock, leases, source; ok without requeue when all is there
+  Status holdLeases();
+  std::optional<std::string> destinationLock() const;
+  Result<bool> haveArtifact();  // false: still on its way
+  void startFetch();
+  bool needsArtifact() const;
+  Result<Action> advance();  // plan, record, act
+  planner::Plan planNow() const;
+  Status decide(const planner::Plan& plan);
+  Status enter(RunPhase phase, const std::string& reason, const std::string& message);
+  void launch(const std::vector<planner::PlannedStep>& wave);
+  void kill(const std::vector<std::string>& operations);
+  LaunchContext launchContext() const;
+  LaunchEvents launchEvents() const;
+  void measureSkew();
+  Status finish(const planner::Plan& plan);
+  Status save();
+  void announce(EventType type, const std::string& reason, const std::string& message) const;
+  Duration leaseCheck() const;
+
+  Services& services_;
+  const Release& release_;
+  ReleaseRun& run_;
+  ActiveRun& active_;
+  RunStatus before_;
+  std::size_t taken_ = 0;
+  StepLauncher launcher_;
+};
+
+// The lease of an application on a destination.
+ObjectKey leaseKey(const std::string& ns, const std::string& release, const std::string& destination);
+
+}  // namespace slipway::release

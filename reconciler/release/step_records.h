@@ -1,0 +1,29 @@
+#pragma once
+
+#include "reconciler/api/run.h"
+#include "reconciler/planner/plan.h"
+#include "reconciler/ports/provider.h"
+
+namespace slipway::release {
+
+// Pure changes of a run's record. The caller makes the changed record durable: before the effect for markStarted, after
+// it for applyResult.
+
+// Running, under this operation id. A step that was made anew (a lost preparation) drops what followed from the old
+// one.
+void markStarted(RunTarget& target, const planner::PlannedStep& step, WallTime now);
+
+// What became of a step. Results of an operation that the record no longer names are ignored: false.
+bool applyResult(RunTarget& target, StepKind kind, const std::string& operationId, const StepResult& result,
+                 WallTime now);
+
+// A named part of a running step began.
+bool applyProgress(RunTarget& target, StepKind kind, const std::string& operationId, const std::string& phase);
+
+// Failed and unknown steps may be tried again from the start: a person asked for it.
+void forgetFailures(RunStatus& status);
+
+// "exit code 3", the status's message, or both.
+std::string describeResult(const StepResult& result);
+
+}  // namespace slipway::release

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "reconciler/api/run.h"
+
+namespace slipway::release {
+
+// The release's status as it follows from its newest run (nullptr: none). Pure; keeps what it does not decide
+// (history, handled requests, counter).
+ReleaseStatus summarise(const Release& release, const ReleaseRun* run, WallTime now);
+
+// The status while nothing can be started: `reason` says why, `message` what to change.
+ReleaseStatus stalled(const Release& release, const std::string& reason, const std::string& message, WallTime now);
+
+// Books a finished run into the history (newest first, at most 20), and the versions that follow from its outcome.
+void bookOutcome(ReleaseStatus& status, const ReleaseRun& run);
+
+// The release ids to keep on the targets: what was live last, newest first, and what `run` names.
+std::vector<std::string> protectedVersions(const Release& release, const ReleaseRun& run);
+
+}  // namespace slipway::release

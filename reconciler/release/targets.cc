@@ -1,0 +1,170 @@
+#include "reconciler/release/targets.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "reconciler/api/server.h"
+#include "reconciler/base/strings.h"
+
+namespace slipway::release {
+namespace {
+
+bool matches(const std::map<std::string, std::string>& labels, const std::map<std::string, std::string>& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& want) {
+    auto found = labels.find(want.first);
+    return found != labels.end() && found->second == want.second;
+  });
+}
+
+Result<Destination> readDestination(const ApiReader& reader, const ObjectKey& key) {
+  Result<ObjectPtr> object = reader.get(kDestination, key);
+  if (!object && object.code() == Code::NotFound) {
+    return Status(Code::NotFound,
+                  cat("destination_not_found: there is no Destination '", key.name, "' in namespace '", key.ns, "'"));
+  }
+  SLIPWAY_RETURN_IF_ERROR(object.status());
+  return destinationFromJson(**object);
+}
+
+Result<Server> readServer(const ApiReader& reader, const ObjectKey& key) {
+  Result<ObjectPtr> object = reader.get(kServer, key);
+  SLIPWAY_RETURN_IF_ERROR(object.status());
+  return serverFromJson(**object);
+}
+
+// The servers of one destination that the reference leaves.
+Result<std::vector<Server>> narrow(const ApiReader& reader, const std::string& ns, const DestinationRef& ref,
+                                   const std::vector<std::string>& all) {
+  for (const std::string& name : ref.servers) {
+    if (std::find(all.begin(), all.end(), name) == all.end()) {
+      return Status(Code::Invalid, cat("spec.destinations: server '", name, "' is not one of Destination '", ref.name,
+                                       "', which has ", all.empty() ? "none" : join(all, ", ")));
+    }
+  }
+  std::vector<Server> out;
+  for (const std::string& name : all) {
+    if (!ref.servers.empty() && std::find(ref.servers.begin(), ref.servers.end(), name) == ref.servers.end()) {
+      continue;
+    }
+    Result<Server> server = readServer(reader, {ns, name});
+    SLIPWAY_RETURN_IF_ERROR(server.status());
+    if (matches(server->meta.labels, ref.matchLabels)) {
+      out.push_back(std::move(*server));
+    }
+  }
+  if (out.empty()) {
+    return Status(Code::Invalid, cat("spec.destinations: Destination '", ref.name, "' gives no server to deploy to"));
+  }
+  return out;
+}
+
+std::string secretValue(const Json& secret, std::string_view key) {
+  const Json* value = secret.at({"data", key});
+  std::string decoded;
+  if (value == nullptr || !value->isString() || !base64Decode(value->asString(), decoded)) {
+    return {};
+  }
+  return decoded;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> selectServers(const ApiReader& reader, const Destination& destination) {
+  std::set<std::string> names;
+  for (const std::string& name : destination.spec.servers) {
+    if (Result<ObjectPtr> server = reader.get(kServer, {destination.meta.ns, name}); !server) {
+      return Status(Code::Invalid, cat("Destination '", destination.meta.name, "' names server '", name,
+                                       "', which does not exist in namespace '", destination.meta.ns, "'"));
+    }
+    names.insert(name);
+  }
+  if (!destination.spec.matchLabels.empty()) {
+    Result<ObjectList> servers = reader.list(kServer, destination.meta.ns);
+    SLIPWAY_RETURN_IF_ERROR(servers.status());
+    for (const ObjectPtr& object : servers->items) {
+      const ObjectMeta meta = metaFromJson(*object);
+      if (!meta.deleting() && matches(meta.labels, destination.spec.matchLabels)) {
+        names.insert(meta.name);
+      }
+    }
+  }
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+Result<std::vector<RunTarget>> freezeTargets(const ApiReader& reader, const std::string& ns, const ReleaseSpec& spec) {
+  std::vector<RunTarget> out;
+  std::map<std::string, std::string> seen;
+  for (const DestinationRef& ref : spec.destinations) {
+    Result<Destination> destination = readDestination(reader, {ns, ref.name});
+    SLIPWAY_RETURN_IF_ERROR(destination.status());
+    Result<std::vector<std::string>> all = selectServers(reader, *destination);
+    SLIPWAY_RETURN_IF_ERROR(all.status());
+    Result<std::vector<Server>> servers = narrow(reader, ns, ref, *all);
+    SLIPWAY_RETURN_IF_ERROR(servers.status());
+    for (const Server& server : *servers) {
+      if (auto [at, added] = seen.emplace(server.meta.name, ref.name); !added) {
+        return Status(Code::Invalid, cat("spec.destinations: server '", server.meta.name, "' is in both '", at->second,
+                                         "' and '", ref.name, "'"));
+      }
+      RunTarget target;
+      target.name = server.meta.name;
+      target.destination = ref.name;
+      target.uid = server.meta.uid;
+      out.push_back(std::move(target));
+    }
+  }
+  return out;
+}
+
+Result<RemoteTarget> resolveAccess(const ApiReader& reader, const std::string& ns, const std::string& server,
+                                   const std::string& uid) {
+  Result<Server> found = readServer(reader, {ns, server});
+  if (!found && found.code() != Code::NotFound) {
+    return found.status();
+  }
+  if (!found || (!uid.empty() && found->meta.uid != uid)) {
+    return Status(Code::NotFound, cat("Server '", server, "' is gone"));
+  }
+  const ServerSpec& spec = found->spec;
+  RemoteTarget target;
+  target.name = server;
+  target.address = spec.address;
+  target.port = spec.port;
+  target.user = spec.user;
+  target.hostKeys = spec.hostKeys;
+  if (spec.keySecret.empty()) {
+    return Status(Code::Denied, cat("Server '", server, "' has no spec.keySecretRef: there is no key to log in with"));
+  }
+  Result<ObjectPtr> secret = reader.get(kSecret, {ns, spec.keySecret});
+  if (!secret) {
+    return Status(Code::Denied, cat("Secret '", spec.keySecret, "', named by Server '", server, "', does not exist"));
+  }
+  target.privateKey = secretValue(**secret, spec.keySecretKey);
+  target.passphrase = secretValue(**secret, "passphrase");
+  if (target.privateKey.empty()) {
+    return Status(Code::Denied, cat("Secret '", spec.keySecret, "', named by Server '", server, "', has no data key '",
+                                    spec.keySecretKey, "'"));
+  }
+  return target;
+}
+
+Result<SourceCredentials> resolveCredentials(const ApiReader& reader, const std::string& ns, const SourceSpec& source) {
+  SourceCredentials out;
+  if (!source.git.has_value() || source.git->secretRef.empty()) {
+    return out;
+  }
+  const std::string& name = source.git->secretRef;
+  Result<ObjectPtr> secret = reader.get(kSecret, {ns, name});
+  if (!secret) {
+    return Status(Code::Denied, cat("spec.source.git.secretRef: Secret '", name, "' does not exist"));
+  }
+  out.username = secretValue(**secret, "username");
+  out.password = secretValue(**secret, "password");
+  out.sshPrivateKey = secretValue(**secret, "ssh-privatekey");
+  out.knownHosts = secretValue(**secret, "known_hosts");
+  out.caCertificate = secretValue(**secret, "ca.crt");
+  return out;
+}
+
+}  // namespace slipway::release
