@@ -2,12 +2,23 @@
 
 #include <vector>
 
+#include "reconciler/apiserver/builtin_types.h"
 #include "reconciler/apiserver/resource_info.h"
+#include "reconciler/base/json.h"
+#include "reconciler/schema/structural_schema.h"
 
 namespace slipway::apiserver {
 
 // The kinds served without a definition: Namespace, Secret, ConfigMap, Event (core and events.k8s.io), Service,
 // ServiceAccount, Lease, CustomResourceDefinition, and the review kinds (verb create only).
 std::vector<ResourcePtr> builtinResources();
+
+// The type as an OpenAPI v3 schema without references. Where types nest in themselves the inner one is left open.
+// Members named metadata, apiVersion and kind are left out: the API server knows them.
+Json schemaOf(const BuiltinType& type);
+
+// The schema of metadata, for OpenAPI and for merging.
+Json objectMetaSource();
+const schema::StructuralSchema& objectMetaSchema();
 
 }  // namespace slipway::apiserver
