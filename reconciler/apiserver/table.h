@@ -17,7 +17,7 @@ struct Presentation {
 };
 
 // An object or a list of the resource in the form the client asked for; returned as it is for Transform::None. A list
-// is known by its member "items"; members of a Status are left alone.
+// is known by its kind; a Status stays one.
 Json present(const ResourceInfo& resource, Json value, const Presentation& presentation);
 
 // kubectl's words for a time span: "5s", "3m", "2h15m", "4d", "1y30d".
