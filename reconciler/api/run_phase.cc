@@ -109,7 +109,8 @@ bool mayFollow(RunPhase from, RunPhase to) {
     case RunPhase::Pending:
       return to == RunPhase::Preparing || to == RunPhase::Paused || to == RunPhase::Failed || to == RunPhase::Cancelled;
     case RunPhase::Preparing:
-      return to == RunPhase::Deploying || to == RunPhase::Paused || to == RunPhase::Failed || to == RunPhase::Cancelled;
+      return to == RunPhase::Deploying || to == RunPhase::RollingBack || to == RunPhase::Paused ||
+             to == RunPhase::Failed || to == RunPhase::Cancelled;
     case RunPhase::Deploying:
       return to == RunPhase::HealthCheck || to == RunPhase::TrafficSwitching || to == RunPhase::RollingBack ||
              to == RunPhase::Paused || to == RunPhase::Failed;
