@@ -30,7 +30,7 @@ inline constexpr std::array kCatalogue{
     MetricInfo{"slipway_build_info", MetricType::Gauge, "version,commit", "Always 1; the running build."},
 
     MetricInfo{"slipway_reconcile_total", MetricType::Counter, "controller,result",
-               "Reconciliations by result: done, requeue, retry, wait, stalled, ignored."},
+               "Reconciliations by result: done, wait, retry, reobserve, stalled, ignored."},
     MetricInfo{"slipway_reconcile_errors_total", MetricType::Counter, "controller,code",
                "Reconciliations that ended in an error, by status code."},
     MetricInfo{"slipway_reconcile_duration_seconds", MetricType::Histogram, "controller",
