@@ -351,11 +351,11 @@ void Session::startRead() {
 
 void Session::onRead(error_code error, std::size_t size) {
   reading_ = false;
-  if (phase_ == Phase::Closing || phase_ == Phase::Closed) {
-    return;
-  }
   if (error) {
     close();
+    return;
+  }
+  if (phase_ == Phase::Closing || phase_ == Phase::Closed) {
     return;
   }
   buffer_.append(chunk_.data(), size);
