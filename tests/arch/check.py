@@ -99,7 +99,7 @@ VALUE_MODULES = (SCHEMA,)
 SORTED_MODULES = ('reconciler/planner', 'reconciler/release', 'reconciler/fleet')
 PRODUCT = ('reconciler/', 'providers/', 'cmd/')
 _INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
-_MACHINE_PATH = re.compile(r'(?<![\w.$}~])/(?:home/[a-z]|Users/[A-Z]|work/(?:wt|main|shared)\b)')
+_MACHINE_PATH = re.compile(r'(?<![\w.$}~*])/(?:home/[a-z]|Users/[A-Z]|work/(?:wt|main|shared)\b)')
 
 
 def module_of(path):
