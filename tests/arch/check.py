@@ -50,7 +50,7 @@ ADAPTERS = [
     ('the environment', r'\b(?:secure_getenv|getenv|setenv|putenv|unsetenv)\b', ['reconciler/base/system*', 'cmd/*']),
     ('a thread', r'\bstd::(?:jthread|thread|async)\b|\bpthread_create\b',
      ['reconciler/base/system*', 'reconciler/store/*', 'reconciler/apiserver/http_listener*',
-      'reconciler/runtime/thread*', 'reconciler/client/*', 'reconciler/source/*', 'reconciler/metrics/*',
+      'reconciler/runtime/*', 'reconciler/client/*', 'reconciler/source/*', 'reconciler/metrics/*',
       'providers/transport/*', 'cmd/*']),
     ('a process', r'(?<![\w.:>])(?:system|popen|fork|vfork|execl[ep]?|execv[pe]*|posix_spawnp?)\(|::(?:fork|execv\w*|posix_spawnp?)\(',
      ['reconciler/base/system*', 'cmd/slipway/*']),
