@@ -151,9 +151,13 @@ void EventRecorder::run(const std::stop_token& stop) {
 }
 
 void EventRecorder::start() {
-  thread_ = Thread([this](const std::stop_token& stop) { run(stop); });
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
-void EventRecorder::stop() { thread_.stop(); }
+void EventRecorder::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  thread_.join();
+}
 
 }  // namespace slipway::runtime

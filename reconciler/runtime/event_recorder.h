@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <tuple>
 
 #include "reconciler/base/clock.h"
@@ -15,7 +16,6 @@
 #include "reconciler/ports/events.h"
 #include "reconciler/ports/metrics.h"
 #include "reconciler/ports/objects.h"
-#include "reconciler/runtime/thread.h"
 
 namespace slipway::runtime {
 
@@ -83,7 +83,7 @@ class EventRecorder final : public EventSink {
   // Only the writing thread.
   std::map<Identity, Written> written_;
   std::list<Identity> ages_;  // oldest first
-  Thread thread_;
+  std::jthread thread_;
 };
 
 }  // namespace slipway::runtime

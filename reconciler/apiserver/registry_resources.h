@@ -1,0 +1,21 @@
+#pragma once
+
+#include <vector>
+
+#include "reconciler/apiserver/builtin_resources.h"
+#include "reconciler/apiserver/resource_info.h"
+#include "reconciler/schema/crd.h"
+
+namespace slipway::apiserver {
+
+// The resources a definition declares: one for each served version.
+std::vector<ResourcePtr> resourcesOf(const schema::Crd& crd);
+
+// customresourcedefinitions itself.
+const ResourceInfo& definitionResource();
+
+// What the server fills into a definition before it is stored: default names, acceptedNames, storedVersions, and the
+// conditions NamesAccepted and Established. `now` is the transition time of conditions that `definition` does not have.
+void establish(Json& definition, const std::string& now);
+
+}  // namespace slipway::apiserver

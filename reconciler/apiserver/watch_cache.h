@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "reconciler/api/kinds.h"
+#include "reconciler/apiserver/resource_info.h"
+#include "reconciler/base/json.h"
+#include "reconciler/ports/store.h"
+
+namespace slipway::apiserver {
+
+using TextPairs = std::vector<std::pair<std::string, std::string>>;
+
+struct OwnerLink {
+  std::string apiVersion;
+  std::string kind;
+  std::string name;
+  std::string uid;
+  bool blocks = false;  // blockOwnerDeletion
+};
+
+// One version of one object: its bytes as the API shows them, and of its content only what selectors, the collector and
+// preconditions ask for. Never a parsed tree: ten thousand of those would fill the memory.
+struct StoredObject {
+  ObjectKey key;
+  std::string uid;
+  Revision revision = 0;  // 0 in the answer to a dry run
+  std::string bytes;      // starts with apiVersion, kind, metadata; resourceVersion is metadata's first member
+  TextPairs labels;
+  TextPairs fields;  // selectable ones, except metadata.name and metadata.namespace
+  std::vector<OwnerLink> owners;
+  std::vector<std::string> finalizers;
+  bool deleting = false;
+
+  Json parse() const;
+};
+using StoredPtr = std::shared_ptr<const StoredObject>;
+
+// What is written to the store: no resourceVersion, the store's revision is it. Members in a fixed order.
+std::string storedForm(const ResourceInfo& resource, const Json& object);
+// The version of an object that the store keeps as `stored` at `revision`; the object's tree spares a second parse.
+StoredPtr makeStored(const ResourceInfo& resource, const Json& object, std::string_view stored, Revision revision);
+// The object as it was, under the revision of its deletion or of its leaving a selection.
+StoredPtr withRevision(const StoredObject& object, Revision revision);
+// The bytes under this version's apiVersion.
+std::string bytesAs(const ResourceInfo& resource, const StoredObject& object);
+
+enum class ChangeType { Added, Modified, Deleted };
+
+struct Change {
+  Revision revision = 0;
+  ChangeType type = ChangeType::Added;
+  StoredPtr object;           // for Deleted the last state, under the deletion's revision
+  StoredPtr previous;         // null for Added
+  bool previousKnown = true;  // false: read back from a history that starts later
+};
+
+// All objects of one kind and their latest changes. Not thread-safe: the registry's lock guards it.
+class WatchCache {
+ public:
+  static constexpr std::size_t kMaxChanges = 4096;
+  static constexpr std::size_t kMaxBytes = 64U << 20U;
+
+  // nullptr when there is none.
+  StoredPtr find(const ObjectKey& key) const;
+  std::size_t size() const { return objects_.size(); }
+  // In one namespace, or in all for an empty one; ordered by namespace, then name.
+  std::vector<StoredPtr> items(const std::string& ns) const;
+  // The same as it was at an older revision; nothing when that is too long ago.
+  std::optional<std::vector<StoredPtr>> itemsAt(const std::string& ns, Revision revision) const;
+
+  // Applies a change and remembers it.
+  void publish(Change change);
+  // At start: remembers a change that `put` objects contain already.
+  void remember(Change change);
+  void put(StoredPtr object);
+
+  // The first change after `revision`, as an index into changes().
+  std::size_t firstAfter(Revision revision) const;
+  const std::deque<Change>& changes() const { return changes_; }
+  // Watches may start at this revision or later.
+  Revision floor() const { return floor_; }
+  void raiseFloor(Revision revision) { floor_ = std::max(floor_, revision); }
+
+ private:
+  void trim();
+
+  std::map<ObjectKey, StoredPtr> objects_;
+  std::deque<Change> changes_;
+  std::size_t bytes_ = 0;
+  Revision floor_ = 0;
+};
+
+}  // namespace slipway::apiserver
