@@ -1,6 +1,10 @@
 #include "reconciler/api/destination.h"
 
+#include <algorithm>
+#include <set>
+
 #include "reconciler/api/json_fields.h"
+#include "reconciler/base/strings.h"
 
 namespace slipway {
 
@@ -33,6 +37,31 @@ Result<Destination> destinationFromJson(const Json& object) {
   out.status.conditions = conditionsFromJson(status.child("conditions"));
   SLIPWAY_RETURN_IF_ERROR(spec.status());
   return out;
+}
+
+bool hasLabels(const std::map<std::string, std::string>& labels, const std::map<std::string, std::string>& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& want) {
+    auto found = labels.find(want.first);
+    return found != labels.end() && found->second == want.second;
+  });
+}
+
+Result<std::vector<std::string>> selectServers(const Destination& destination, const std::vector<ObjectMeta>& servers) {
+  std::set<std::string> names;
+  for (const std::string& name : destination.spec.servers) {
+    if (std::none_of(servers.begin(), servers.end(), [&](const ObjectMeta& meta) { return meta.name == name; })) {
+      return Status(Code::Invalid, cat("Destination '", destination.meta.name, "' names server '", name,
+                                       "', which does not exist in namespace '", destination.meta.ns, "'"));
+    }
+    names.insert(name);
+  }
+  for (const ObjectMeta& meta : servers) {
+    if (!destination.spec.matchLabels.empty() && !meta.deleting() &&
+        hasLabels(meta.labels, destination.spec.matchLabels)) {
+      names.insert(meta.name);
+    }
+  }
+  return std::vector<std::string>(names.begin(), names.end());
 }
 
 Json toJson(const DestinationSpec& spec) {

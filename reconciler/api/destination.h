@@ -44,6 +44,13 @@ struct Destination {
 
 // Reads `server: web1` as a list of one.
 Result<Destination> destinationFromJson(const Json& object);
+// The names of the servers it selects, ordered, by name and by label. `servers` is every Server of its namespace.
+// Invalid names a server that does not exist.
+Result<std::vector<std::string>> selectServers(const Destination& destination, const std::vector<ObjectMeta>& servers);
+
+// Whether `labels` has every one of `wanted` with its value.
+bool hasLabels(const std::map<std::string, std::string>& labels, const std::map<std::string, std::string>& wanted);
+
 Json toJson(const DestinationSpec& spec);
 Json toJson(const DestinationStatus& status);
 

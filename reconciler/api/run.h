@@ -88,7 +88,7 @@ struct RunDecisions {
   std::string revert;  // when it was decided to undo
   std::string revertReason;
   std::string revertMessage;
-  std::string abort;     // when an abort was accepted
+  std::string abort;  // when an abort was accepted
   std::string abortReason;
   std::string pausedAt;  // set while paused, by request or by onPartialSwitch: Hold
   bool operator==(const RunDecisions&) const = default;

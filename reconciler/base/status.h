@@ -90,11 +90,11 @@ class [[nodiscard]] Result {
 };
 
 // Returns from the enclosing function when `expr` (a Status) is not ok.
-#define SLIPWAY_RETURN_IF_ERROR(expr)                   \
-  do {                                                  \
-    if (::slipway::Status status_ = (expr); !status_) { \
-      return status_;                                   \
-    }                                                   \
+#define SLIPWAY_RETURN_IF_ERROR(expr)                           \
+  do {                                                          \
+    if (::slipway::Status macroStatus = (expr); !macroStatus) { \
+      return macroStatus;                                       \
+    }                                                           \
   } while (false)
 
 }  // namespace slipway

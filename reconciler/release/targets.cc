@@ -2,20 +2,12 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "reconciler/api/server.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::release {
 namespace {
-
-bool matches(const std::map<std::string, std::string>& labels, const std::map<std::string, std::string>& wanted) {
-  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& want) {
-    auto found = labels.find(want.first);
-    return found != labels.end() && found->second == want.second;
-  });
-}
 
 Result<Destination> readDestination(const ApiReader& reader, const ObjectKey& key) {
   Result<ObjectPtr> object = reader.get(kDestination, key);
@@ -34,27 +26,37 @@ Result<Server> readServer(const ApiReader& reader, const ObjectKey& key) {
 }
 
 // The servers of one destination that the reference leaves.
-Result<std::vector<Server>> narrow(const ApiReader& reader, const std::string& ns, const DestinationRef& ref,
-                                   const std::vector<std::string>& all) {
+Result<std::vector<ObjectMeta>> narrow(const DestinationRef& ref, const Destination& destination,
+                                       const std::vector<ObjectMeta>& servers) {
+  Result<std::vector<std::string>> all = selectServers(destination, servers);
+  SLIPWAY_RETURN_IF_ERROR(all.status());
   for (const std::string& name : ref.servers) {
-    if (std::find(all.begin(), all.end(), name) == all.end()) {
+    if (std::find(all->begin(), all->end(), name) == all->end()) {
       return Status(Code::Invalid, cat("spec.destinations: server '", name, "' is not one of Destination '", ref.name,
-                                       "', which has ", all.empty() ? "none" : join(all, ", ")));
+                                       "', which has ", all->empty() ? "none" : join(*all, ", ")));
     }
   }
-  std::vector<Server> out;
-  for (const std::string& name : all) {
-    if (!ref.servers.empty() && std::find(ref.servers.begin(), ref.servers.end(), name) == ref.servers.end()) {
-      continue;
-    }
-    Result<Server> server = readServer(reader, {ns, name});
-    SLIPWAY_RETURN_IF_ERROR(server.status());
-    if (matches(server->meta.labels, ref.matchLabels)) {
-      out.push_back(std::move(*server));
+  std::vector<ObjectMeta> out;
+  for (const ObjectMeta& server : servers) {
+    const bool selected = std::binary_search(all->begin(), all->end(), server.name);
+    const bool wanted =
+        ref.servers.empty() || std::find(ref.servers.begin(), ref.servers.end(), server.name) != ref.servers.end();
+    if (selected && wanted && hasLabels(server.labels, ref.matchLabels)) {
+      out.push_back(server);
     }
   }
   if (out.empty()) {
     return Status(Code::Invalid, cat("spec.destinations: Destination '", ref.name, "' gives no server to deploy to"));
+  }
+  return out;
+}
+
+Result<std::vector<ObjectMeta>> listServers(const ApiReader& reader, const std::string& ns) {
+  Result<ObjectList> list = reader.list(kServer, ns);
+  SLIPWAY_RETURN_IF_ERROR(list.status());
+  std::vector<ObjectMeta> out;
+  for (const ObjectPtr& object : list->items) {
+    out.push_back(metaFromJson(*object));
   }
   return out;
 }
@@ -70,47 +72,25 @@ std::string secretValue(const Json& secret, std::string_view key) {
 
 }  // namespace
 
-Result<std::vector<std::string>> selectServers(const ApiReader& reader, const Destination& destination) {
-  std::set<std::string> names;
-  for (const std::string& name : destination.spec.servers) {
-    if (Result<ObjectPtr> server = reader.get(kServer, {destination.meta.ns, name}); !server) {
-      return Status(Code::Invalid, cat("Destination '", destination.meta.name, "' names server '", name,
-                                       "', which does not exist in namespace '", destination.meta.ns, "'"));
-    }
-    names.insert(name);
-  }
-  if (!destination.spec.matchLabels.empty()) {
-    Result<ObjectList> servers = reader.list(kServer, destination.meta.ns);
-    SLIPWAY_RETURN_IF_ERROR(servers.status());
-    for (const ObjectPtr& object : servers->items) {
-      const ObjectMeta meta = metaFromJson(*object);
-      if (!meta.deleting() && matches(meta.labels, destination.spec.matchLabels)) {
-        names.insert(meta.name);
-      }
-    }
-  }
-  return std::vector<std::string>(names.begin(), names.end());
-}
-
 Result<std::vector<RunTarget>> freezeTargets(const ApiReader& reader, const std::string& ns, const ReleaseSpec& spec) {
+  Result<std::vector<ObjectMeta>> servers = listServers(reader, ns);
+  SLIPWAY_RETURN_IF_ERROR(servers.status());
   std::vector<RunTarget> out;
   std::map<std::string, std::string> seen;
   for (const DestinationRef& ref : spec.destinations) {
     Result<Destination> destination = readDestination(reader, {ns, ref.name});
     SLIPWAY_RETURN_IF_ERROR(destination.status());
-    Result<std::vector<std::string>> all = selectServers(reader, *destination);
-    SLIPWAY_RETURN_IF_ERROR(all.status());
-    Result<std::vector<Server>> servers = narrow(reader, ns, ref, *all);
-    SLIPWAY_RETURN_IF_ERROR(servers.status());
-    for (const Server& server : *servers) {
-      if (auto [at, added] = seen.emplace(server.meta.name, ref.name); !added) {
-        return Status(Code::Invalid, cat("spec.destinations: server '", server.meta.name, "' is in both '", at->second,
+    Result<std::vector<ObjectMeta>> chosen = narrow(ref, *destination, *servers);
+    SLIPWAY_RETURN_IF_ERROR(chosen.status());
+    for (const ObjectMeta& server : *chosen) {
+      if (auto [at, added] = seen.emplace(server.name, ref.name); !added) {
+        return Status(Code::Invalid, cat("spec.destinations: server '", server.name, "' is in both '", at->second,
                                          "' and '", ref.name, "'"));
       }
       RunTarget target;
-      target.name = server.meta.name;
+      target.name = server.name;
       target.destination = ref.name;
-      target.uid = server.meta.uid;
+      target.uid = server.uid;
       out.push_back(std::move(target));
     }
   }

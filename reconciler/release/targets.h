@@ -10,10 +10,6 @@
 
 namespace slipway::release {
 
-// The servers a Destination selects now, by name and label, ordered by name. Invalid names the destination and a server
-// that does not exist.
-Result<std::vector<std::string>> selectServers(const ApiReader& reader, const Destination& destination);
-
 // The frozen set of a run: the servers of every destination of the spec, narrowed as it asks, each once. Errors:
 // NotFound (destination_not_found: no such Destination), Invalid (unknown server, nothing selected, a server in two
 // destinations).

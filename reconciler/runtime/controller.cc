@@ -35,7 +35,7 @@ void Controller::start() {
 
 void Controller::stop() {
   queue_.shutDown();
-  for (auto& worker : workers_) worker.request_stop();
+  for (auto& worker : workers_) worker.requestStop();
   workers_.clear();
 }
 

@@ -3,11 +3,11 @@
 #include <atomic>
 #include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "reconciler/base/log.h"
 #include "reconciler/ports/reconciler.h"
+#include "reconciler/runtime/thread.h"
 #include "reconciler/runtime/work_queue.h"
 
 namespace slipway::runtime {
@@ -52,7 +52,7 @@ class Controller {
   const ControllerContext context_;
   WorkQueue queue_;
   std::atomic<int> active_ = 0;
-  std::vector<std::jthread> workers_;
+  std::vector<Thread> workers_;
 };
 
 }  // namespace slipway::runtime

@@ -151,13 +151,9 @@ void EventRecorder::run(const std::stop_token& stop) {
 }
 
 void EventRecorder::start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  thread_ = Thread([this](const std::stop_token& stop) { run(stop); });
 }
 
-void EventRecorder::stop() {
-  if (!thread_.joinable()) return;
-  thread_.request_stop();
-  thread_.join();
-}
+void EventRecorder::stop() { thread_.stop(); }
 
 }  // namespace slipway::runtime

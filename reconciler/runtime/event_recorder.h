@@ -7,7 +7,6 @@
 #include <map>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <tuple>
 
 #include "reconciler/base/clock.h"
@@ -16,6 +15,7 @@
 #include "reconciler/ports/events.h"
 #include "reconciler/ports/metrics.h"
 #include "reconciler/ports/objects.h"
+#include "reconciler/runtime/thread.h"
 
 namespace slipway::runtime {
 
@@ -83,7 +83,7 @@ class EventRecorder final : public EventSink {
   // Only the writing thread.
   std::map<Identity, Written> written_;
   std::list<Identity> ages_;  // oldest first
-  std::jthread thread_;
+  Thread thread_;
 };
 
 }  // namespace slipway::runtime

@@ -58,7 +58,7 @@ Informer::~Informer() { stop(); }
 void Informer::onChange(Handler handler) { handlers_.push_back(std::move(handler)); }
 
 void Informer::start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) {
+  thread_ = Thread([this](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       {
         std::unique_lock lock(signal_->mutex);
@@ -72,9 +72,8 @@ void Informer::start() {
 }
 
 void Informer::stop() {
-  if (!thread_.joinable()) return;
-  thread_.request_stop();
-  thread_.join();
+  if (!thread_.running()) return;
+  thread_.stop();
   stream_.reset();
 }
 

@@ -6,13 +6,13 @@
 #include <optional>
 #include <shared_mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/log.h"
 #include "reconciler/ports/metrics.h"
 #include "reconciler/ports/objects.h"
+#include "reconciler/runtime/thread.h"
 
 namespace slipway::runtime {
 
@@ -89,7 +89,7 @@ class Informer {
   Cache cache_;
   std::string version_;  // everything up to it is in the cache
 
-  std::jthread thread_;
+  Thread thread_;
 };
 
 // A handler that adds the object's own key to something: `[&queue](auto& key) { queue.add(key); }`. Status-only changes

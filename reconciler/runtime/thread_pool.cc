@@ -29,7 +29,7 @@ void ThreadPool::stop() {
     stopped_ = true;
     dropped.swap(queue_);
   }
-  for (auto& thread : threads_) thread.request_stop();
+  for (auto& thread : threads_) thread.requestStop();
   threads_.clear();
 }
 

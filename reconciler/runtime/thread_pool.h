@@ -5,11 +5,11 @@
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "reconciler/base/log.h"
 #include "reconciler/ports/worker_pool.h"
+#include "reconciler/runtime/thread.h"
 
 namespace slipway::runtime {
 
@@ -33,7 +33,7 @@ class ThreadPool final : public WorkerPool {
   std::condition_variable_any changed_;
   std::deque<std::function<void()>> queue_;
   bool stopped_ = false;
-  std::vector<std::jthread> threads_;
+  std::vector<Thread> threads_;
 };
 
 }  // namespace slipway::runtime

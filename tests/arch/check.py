@@ -50,7 +50,7 @@ ADAPTERS = [
     ('the environment', r'\b(?:secure_getenv|getenv|setenv|putenv|unsetenv)\b', ['reconciler/base/system*', 'cmd/*']),
     ('a thread', r'\bstd::(?:jthread|thread|async)\b|\bpthread_create\b',
      ['reconciler/base/system*', 'reconciler/store/*', 'reconciler/apiserver/http_listener*',
-      'reconciler/runtime/thread*', 'reconciler/client/*', 'reconciler/source/*', 'reconciler/metrics/*',
+      'reconciler/runtime/*', 'reconciler/client/*', 'reconciler/source/*', 'reconciler/metrics/*',
       'providers/transport/*', 'cmd/*']),
     ('a process', r'(?<![\w.:>])(?:system|popen|fork|vfork|execl[ep]?|execv[pe]*|posix_spawnp?)\(|::(?:fork|execv\w*|posix_spawnp?)\(',
      ['reconciler/base/system*', 'cmd/slipway/*']),
@@ -99,7 +99,7 @@ VALUE_MODULES = (SCHEMA,)
 SORTED_MODULES = ('reconciler/planner', 'reconciler/release', 'reconciler/fleet')
 PRODUCT = ('reconciler/', 'providers/', 'cmd/')
 _INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
-_MACHINE_PATH = re.compile(r'(?<![\w.$}~])/(?:home/[a-z]|Users/[A-Z]|work/(?:wt|main|shared)\b)')
+_MACHINE_PATH = re.compile(r'(?<![\w.$}~*])/(?:home/[a-z]|Users/[A-Z]|work/(?:wt|main|shared)\b)')
 
 
 def module_of(path):

@@ -1,0 +1,44 @@
+#include "reconciler/fleet/destination_reconciler.h"
+
+#include "reconciler/api/destination.h"
+#include "reconciler/base/strings.h"
+
+namespace slipway::fleet {
+
+Result<Action> DestinationReconciler::reconcile(const ObjectKey& key) {
+  Result<ObjectPtr> object = reader_.get(kDestination, key);
+  if (!object) {
+    return object.code() == Code::NotFound ? Result<Action>(Action{}) : object.status();
+  }
+  Result<Destination> destination = destinationFromJson(**object);
+  SLIPWAY_RETURN_IF_ERROR(destination.status());
+  DestinationStatus status = destination->status;
+  const std::int64_t generation = destination->meta.generation;
+  status.observedGeneration = generation;
+  Result<ObjectList> objects = reader_.list(kServer, key.ns);
+  SLIPWAY_RETURN_IF_ERROR(objects.status());
+  std::vector<ObjectMeta> known;
+  for (const ObjectPtr& server : objects->items) {
+    known.push_back(metaFromJson(*server));
+  }
+  Result<std::vector<std::string>> servers = selectServers(*destination, known);
+  Condition ready{"Ready", "True", "ServersFound", "", {}, generation};
+  if (!servers) {
+    ready = {"Ready", "False", "UnknownServer", servers.status().message(), {}, generation};
+    status.servers.clear();
+  } else {
+    status.servers = *servers;
+    ready.message = cat(servers->size(), " servers");
+    if (servers->empty()) {
+      ready = {"Ready", "False", "NoServers", "no server is selected", {}, generation};
+    }
+  }
+  setCondition(status.conditions, std::move(ready), clock_.wall());
+  if (status != destination->status) {
+    SLIPWAY_RETURN_IF_ERROR(
+        status_.replaceStatus(kDestination, key, destination->meta.resourceVersion, toJson(status)).status());
+  }
+  return Action{};
+}
+
+}  // namespace slipway::fleet

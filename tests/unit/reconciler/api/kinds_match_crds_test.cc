@@ -1,0 +1,204 @@
+// The kinds are the files in crds/; the plain values of reconciler/api must say the same.
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "reconciler/api/destination.h"
+#include "reconciler/api/release.h"
+#include "reconciler/api/run.h"
+#include "reconciler/api/server.h"
+#include "reconciler/schema/crd.h"
+#include "reconciler/schema/yaml.h"
+
+#include "embedded/embedded_crds.h"
+
+namespace slipway {
+namespace {
+
+Json definition(std::string_view file) {
+  for (const EmbeddedFile& one : embedded_crds()) {
+    if (one.name == file) {
+      return schema::parseYaml(one.content)->front().value;
+    }
+  }
+  ADD_FAILURE() << "no " << file;
+  return {};
+}
+
+const Json& rootSchema(const Json& crd) {
+  return *crd.at({"spec", "versions"})->asArray().front().at({"schema", "openAPIV3Schema"});
+}
+
+// Every declared path: "spec.build[].run", "status.handledRequests{}.token".
+void collect(const Json& schema, const std::string& path, std::set<std::string>& out) {
+  if (const Json* properties = schema.find("properties")) {
+    for (const auto& [name, property] : properties->asObject()) {
+      const std::string child = path.empty() ? name : path + "." + name;
+      out.insert(child);
+      collect(property, child, out);
+    }
+  }
+  if (const Json* items = schema.find("items")) {
+    collect(*items, path + "[]", out);
+  }
+  if (const Json* values = schema.find("additionalProperties"); values != nullptr && values->isObject()) {
+    collect(*values, path + "{}", out);
+  }
+}
+
+std::set<std::string> declared(std::string_view file, const std::string& part) {
+  const Json crd = definition(file);
+  std::set<std::string> out;
+  collect(*rootSchema(crd).at({"properties", part}), "", out);
+  return out;
+}
+
+// The paths a value has; `maps` are those whose members are not declared by name.
+void collectValue(const Json& value, const std::string& path, const std::set<std::string>& maps,
+                  std::set<std::string>& out) {
+  if (value.isObject()) {
+    for (const auto& [name, member] : value.asObject()) {
+      if (maps.contains(path)) {
+        collectValue(member, path + "{}", maps, out);
+        continue;
+      }
+      const std::string child = path.empty() ? name : path + "." + name;
+      out.insert(child);
+      collectValue(member, child, maps, out);
+    }
+  } else if (value.isArray()) {
+    for (const Json& item : value.asArray()) {
+      collectValue(item, path + "[]", maps, out);
+    }
+  }
+}
+
+ReleaseSpec fullSpec() {
+  ReleaseSpec spec;
+  spec.version = "1.0.0";
+  spec.source.git = GitSource{"https://h/r.git", {"b", "t", "c"}, "sub", "secret"};
+  spec.source.directory = DirectorySource{"/src", {"*.tmp"}};
+  spec.destinations = {{"web", {"web1"}, {{"a", "b"}}}};
+  spec.layout = {"/srv/x", "production", 5, 2, {"storage"}, {".env"}, {"main"}};
+  spec.build = {{"deps", "true", std::chrono::seconds(5), true, {{"A", "b"}}}};
+  spec.process = ProcessCommand{"up", "down", "reload", std::chrono::minutes(1), {"web1"}};
+  spec.health.http = HttpCheck{};
+  spec.health.http->host = "h";
+  spec.health.tcpPort = 80;
+  spec.health.exec = ExecCheck{"true"};
+  spec.health.beforeSwitch = ExecCheck{"true"};
+  return spec;
+}
+
+TEST(KindsMatchCrds, ReleaseSpec) {
+  std::set<std::string> value;
+  collectValue(toJson(fullSpec()), "", {"build[].env", "destinations[].selector.matchLabels"}, value);
+  std::set<std::string> crd = declared("release.yaml", "spec");
+  // Other ways to write the same thing.
+  for (const char* sugar : {"destinations[].server", "process.none"}) {
+    EXPECT_EQ(crd.erase(sugar), 1U) << sugar;
+  }
+  EXPECT_EQ(value, crd);
+}
+
+TEST(KindsMatchCrds, ReleaseSpecSurvivesARoundTrip) {
+  const ReleaseSpec spec = fullSpec();
+  Result<ReleaseSpec> back = releaseSpecFromJson(toJson(spec));
+  ASSERT_TRUE(back) << back.status().toString();
+  EXPECT_EQ(*back, spec);
+}
+
+TEST(KindsMatchCrds, DefaultsOfTheCrdAreTheDefaultsOfTheType) {
+  const Json crd = definition("release.yaml");
+  Result<schema::Crd> parsed = schema::parseCrd(crd);
+  ASSERT_TRUE(parsed) << parsed.status().toString();
+  Json object = *parseJson(
+      R"({"spec":{"source":{"directory":{"path":"/s"}},"destinations":[{"name":"web"}],"layout":{"root":"/r"},
+          "build":[{"name":"a","run":"b"}],"process":{"command":{"reload":"r"}},
+          "health":{"http":{},"exec":{"run":"x"},"beforeSwitch":{"exec":{"run":"y"}}}}})");
+  const ReleaseSpec plain = *releaseSpecFromJson(*object.find("spec"));
+  parsed->versions.front().schema->applyDefaults(object);
+  EXPECT_EQ(*releaseSpecFromJson(*object.find("spec")), plain);
+  EXPECT_EQ(object.at({"status", "observedGeneration"})->asInt(), -1);
+}
+
+TEST(KindsMatchCrds, ReleaseStatus) {
+  ReleaseStatus status;
+  status.conditions = {{"Ready", "True", "R", "m", "2026-01-01T00:00:00Z", 1}};
+  status.phase = status.step = status.message = status.identity = status.currentRun = status.lastOutcome = "x";
+  status.drift = "None";
+  status.runCounter = 1;
+  status.versions = {"1", "1", "1", "1"};
+  status.history = {{"1", "r", "Completed", "rev", "id", "digest", "at", true, "why"}};
+  status.handledRequests["retry"] = {"t", "r", "at"};
+  std::set<std::string> value;
+  collectValue(toJson(status), "", {"handledRequests"}, value);
+  std::set<std::string> crd = declared("release.yaml", "status");
+  // Written by strategies that manage traffic.
+  std::erase_if(crd, [](const std::string& path) { return path.starts_with("weight"); });
+  EXPECT_EQ(value, crd);
+
+  Json object = Json::object({{"spec", toJson(fullSpec())}, {"status", toJson(status)}});
+  EXPECT_EQ(releaseFromJson(object)->status, status);
+}
+
+TEST(KindsMatchCrds, Run) {
+  RunSpec spec{"shop", "uid", 1, RunReason::Rollback, "1.0.0", "id", "shop-1", "2.0.0", fullSpec()};
+  std::set<std::string> value;
+  Json json = toJson(spec);
+  json["template"] = Json::object();
+  collectValue(json, "", {}, value);
+  EXPECT_EQ(value, declared("releaserun.yaml", "spec"));
+
+  RunStatus status;
+  status.conditions = {{"Ready", "True", "R", "m", "2026-01-01T00:00:00Z", 1}};
+  status.phase = RunPhase::Completed;
+  status.message = status.step = status.startedAt = status.finishedAt = status.revision = "x";
+  status.outcome = "Completed";
+  status.revisionDisplay = status.artifact = "x";
+  status.fence = 3;
+  status.skewMs = 4;
+  status.decisions = {"a", "b", "c", "d", "e", "f", "g"};
+  status.transitions = {{RunPhase::Pending, "a", "b", "c", "d"}};
+  RunTarget target{"web1", "web", "uid", true, "digest", "before", 7, {}};
+  target.steps[StepKind::Prepare] = {StepState::Failed, 1, 2,         "op", "a", "b", "c", 5,
+                                     "fetch",           3, "Timeout", "m",  "t", true};
+  status.targets = {target};
+  value.clear();
+  collectValue(toJson(status), "", {"targets[].steps"}, value);
+  EXPECT_EQ(value, declared("releaserun.yaml", "status"));
+
+  const Json object = Json::object({{"spec", toJson(spec)}, {"status", toJson(status)}});
+  EXPECT_EQ(runFromJson(object)->status, status);
+  EXPECT_EQ(runFromJson(object)->spec, spec);
+}
+
+TEST(KindsMatchCrds, ServerAndDestination) {
+  ServerSpec server{"10.0.0.1", 22, "deploy", "keys", "ssh-privatekey", {"ssh-ed25519 AAAA"}};
+  std::set<std::string> value;
+  collectValue(toJson(server), "", {}, value);
+  EXPECT_EQ(value, declared("server.yaml", "spec"));
+  EXPECT_EQ(serverFromJson(Json::object({{"spec", toJson(server)}}))->spec, server);
+
+  DestinationSpec destination{"Servers", {"web1"}, {{"a", "b"}}, DestinationLock{"m", "by", "at"}};
+  value.clear();
+  collectValue(toJson(destination), "", {"selector.matchLabels"}, value);
+  std::set<std::string> crd = declared("destination.yaml", "spec");
+  EXPECT_EQ(crd.erase("server"), 1U);
+  EXPECT_EQ(value, crd);
+  EXPECT_EQ(destinationFromJson(Json::object({{"spec", toJson(destination)}}))->spec, destination);
+  EXPECT_EQ(destinationFromJson(*parseJson(R"({"spec":{"server":"web1"}})"))->spec.servers,
+            (std::vector<std::string>{"web1"}));
+}
+
+TEST(KindsMatchCrds, EveryDefinitionIsValidAndSmall) {
+  for (const EmbeddedFile& file : embedded_crds()) {
+    std::vector<schema::FieldError> errors;
+    Result<schema::Crd> crd = schema::parseCrd(schema::parseYaml(file.content)->front().value, &errors);
+    EXPECT_TRUE(crd) << file.name << ": " << schema::describe(errors);
+    EXPECT_LT(file.content.size(), 100'000U) << file.name;
+  }
+}
+
+}  // namespace
+}  // namespace slipway
