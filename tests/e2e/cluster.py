@@ -35,7 +35,7 @@ class Cluster:
         self.data = os.path.join(self.directory, 'data')
         self.kubeconfig = os.path.join(self.directory, 'kubeconfig')
         self.log_path = os.path.join(self.directory, 'slipwayd.log')
-        self.listen, self.url, self.process, self.pid, self.started, self._context = '127.0.0.1:0', None, None, 0, None, None
+        self.listen, self.url, self.process, self.pid, self.started, self.tls = '127.0.0.1:0', None, None, 0, None, None
 
     def start(self, seconds=60):
         """Until the ready line is printed. A restart listens where the first start did."""
@@ -65,11 +65,11 @@ class Cluster:
         def data(name):
             found = re.search(rf'"?{name}"?:\s*"?([A-Za-z0-9+/=]+)', text)
             return base64.b64decode(found.group(1)).decode() if found else None
-        self._context = ssl.create_default_context(cadata=data('certificate-authority-data'))
+        self.tls = ssl.create_default_context(cadata=data('certificate-authority-data'))
         with tempfile.NamedTemporaryFile('w') as file:
             file.write(data('client-certificate-data') + '\n' + data('client-key-data'))
             file.flush()
-            self._context.load_cert_chain(file.name)
+            self.tls.load_cert_chain(file.name)
 
     def log(self):
         try:
@@ -138,7 +138,7 @@ class Cluster:
 
     def request(self, method, path, body=None, content_type='application/json', seconds=30):
         address = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPSConnection(address.hostname, address.port, context=self._context, timeout=seconds)
+        connection = http.client.HTTPSConnection(address.hostname, address.port, context=self.tls, timeout=seconds)
         try:
             text = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
             connection.request(method, path, text, {'Accept': 'application/json', 'Content-Type': content_type})
