@@ -21,6 +21,17 @@ class Re2Pattern final : public Pattern {
     return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), compiled_);
   }
 
+  bool find(std::string_view text, std::size_t from, std::size_t& at, std::size_t& length) const override {
+    re2::StringPiece found;
+    const re2::StringPiece all(text.data(), text.size());
+    if (!compiled_.Match(all, from, text.size(), RE2::UNANCHORED, &found, 1)) {
+      return false;
+    }
+    at = static_cast<std::size_t>(found.data() - text.data());
+    length = found.size();
+    return true;
+  }
+
   const RE2& compiled() const { return compiled_; }
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ class Pattern {
 
   // Whether it matches anywhere in `text`.
   virtual bool matches(std::string_view text) const = 0;
+  // Where the first match at or behind `from` stands; false when there is none.
+  virtual bool find(std::string_view text, std::size_t from, std::size_t& at, std::size_t& length) const = 0;
 };
 
 }  // namespace slipway::cel

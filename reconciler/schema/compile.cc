@@ -452,6 +452,9 @@ std::unique_ptr<Node> compileNode(const Json& source, const std::string& path, s
                                   "must be object at the root"));
   }
   root->root = true;
+  if (errors.size() == before) {
+    compileRules(*root, path, errors);
+  }
   return errors.size() == before ? std::move(root) : nullptr;
 }
 

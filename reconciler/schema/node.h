@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "reconciler/base/json.h"
+#include "reconciler/cel/cel.h"
 #include "reconciler/cel/pattern.h"
 #include "reconciler/schema/structural_schema.h"
 
@@ -47,6 +48,17 @@ struct ValueChecks {
   std::unique_ptr<Node> negated;
 };
 
+// One entry of x-kubernetes-validations.
+struct Rule {
+  std::shared_ptr<const cel::Program> program;
+  std::string message;                                    // "failed rule: …" when the schema gives none
+  std::shared_ptr<const cel::Program> messageExpression;  // may be empty
+  std::string reason = "FieldValueInvalid";
+  std::string fieldPath;  // below the node, without the leading dot; may be empty
+  bool usesOld = false;
+  bool optionalOld = false;  // runs without an old value too
+};
+
 // One level of a compiled schema.
 struct Node {
   struct Hash {
@@ -79,6 +91,9 @@ struct Node {
   std::unique_ptr<Node> additional;
   std::optional<Json> defaultValue;
   ValueChecks checks;
+  std::vector<Rule> rules;
+  bool rulesBelow = false;                 // here or further down
+  cel::TypePtr celType;                    // what rules see of it; empty for what they cannot see
   std::unique_ptr<StructuralSchema> view;  // what the outside sees of this level
 };
 
@@ -97,10 +112,15 @@ struct Place {
 // Compiles `source`, which must outlive the node. Adds every finding to `errors` under `path`; nullptr with any.
 std::unique_ptr<Node> compileNode(const Json& source, const std::string& path, std::vector<FieldError>& errors);
 
+// Compiles the rules of the whole tree. Adds every finding to `errors` under `path`.
+void compileRules(Node& root, const std::string& path, std::vector<FieldError>& errors);
+
 // See StructuralSchema.
 void findUnknown(const Node& node, Json& value, bool prune, std::vector<std::string>& unknown);
 void fillDefaults(const Node& node, Json& value);
 // Everything but CEL rules.
 std::vector<FieldError> validateValue(const Node& node, const Json& value);
+// The rules of a value that is valid otherwise; `old` may be null.
+std::vector<FieldError> validateRules(const Node& node, const Json& value, const Json* old);
 
 }  // namespace slipway::schema

@@ -19,8 +19,9 @@ class LevelSchema : public StructuralSchema {
     return unknown;
   }
   void applyDefaults(Json& object) const override { fillDefaults(node_, object); }
-  std::vector<FieldError> validate(const Json& object, const Json* /*old*/) const override {
-    return validateValue(node_, object);
+  std::vector<FieldError> validate(const Json& object, const Json* old) const override {
+    std::vector<FieldError> errors = validateValue(node_, object);
+    return errors.empty() && node_.rulesBelow ? validateRules(node_, object, old) : errors;
   }
   const Json& source() const override { return *node_.source; }
   const StructuralSchema* property(std::string_view name) const override { return viewOf(node_.find(name)); }
