@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <curl/curl.h>
+
+#include "reconciler/base/clock.h"
+#include "reconciler/base/status.h"
+#include "reconciler/ports/http_client.h"
+
+namespace slipway::transport {
+
+// One request or connection attempt as a curl easy handle. Used by one thread at a time.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  virtual CURL* handle() = 0;
+  // What the exchange is about, without user and query: for messages.
+  virtual const std::string& subject() const = 0;
+  // What curl's result means.
+  virtual Status outcome(CURLcode result) = 0;
+  // Calls the caller's function. Call once, after the handle left its multi handle.
+  virtual void done(const Status& outcome) = 0;
+
+  Duration timeout{0};
+};
+
+// Invalid, with the reason, for what must not reach the wire: another scheme, credentials in the URL, a header or a
+// method with control characters.
+Status checkRequest(const HttpClientRequest& request);
+Status checkAddress(const std::string& host, int port);
+
+std::unique_ptr<Exchange> newHttpExchange(HttpClientRequest request,
+                                          std::function<void(Result<HttpClientResponse>)> done);
+std::unique_ptr<Exchange> newConnectExchange(const std::string& host, int port, std::function<void(Status)> done);
+
+}  // namespace slipway::transport
