@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include <curl/curl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -89,14 +90,15 @@ class CurlExchange : public Exchange {
   CURL* handle() override { return curl_.get(); }
   const std::string& subject() const override { return subject_; }
 
-  Status outcome(CURLcode result) override {
+  Status outcome(int result) override {
     if (result == CURLE_OK) {
       return Status::ok();
     }
     if (refused_) {
       return {Code::Unavailable, cat(subject_, ": link-local, multicast and metadata addresses are not connected to")};
     }
-    const std::string reason = error_[0] != '\0' ? std::string(error_.data()) : curl_easy_strerror(result);
+    const std::string reason =
+        error_[0] != '\0' ? std::string(error_.data()) : curl_easy_strerror(static_cast<CURLcode>(result));
     const bool invalid = result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL;
     return {invalid ? Code::Invalid : Code::Unavailable, cat(subject_, ": ", printable(reason))};
   }
@@ -128,7 +130,7 @@ class HttpExchange final : public CurlExchange {
     setHeaders();
   }
 
-  Status outcome(CURLcode result) override {
+  Status outcome(int result) override {
     const bool cut = result == CURLE_WRITE_ERROR && bodyFull_;
     if (Status status = CurlExchange::outcome(cut ? CURLE_OK : result); !status) {
       return headersTooBig_ ? Status(Code::Unavailable, cat(subject(), ": the answer's headers are over 64 KiB"))

@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
-#include <curl/curl.h>
-
 #include "reconciler/base/clock.h"
 #include "reconciler/base/status.h"
 #include "reconciler/ports/http_client.h"
+
+using CURL = void;  // as <curl/curl.h> declares it
 
 namespace slipway::transport {
 
@@ -19,8 +19,8 @@ class Exchange {
   virtual CURL* handle() = 0;
   // What the exchange is about, without user and query: for messages.
   virtual const std::string& subject() const = 0;
-  // What curl's result means.
-  virtual Status outcome(CURLcode result) = 0;
+  // What curl's result (a CURLcode) means.
+  virtual Status outcome(int result) = 0;
   // Calls the caller's function. Call once, after the handle left its multi handle.
   virtual void done(const Status& outcome) = 0;
 

@@ -17,7 +17,10 @@ std::unique_ptr<Random> newSystemRandom();
 // SHA-256 of the bytes, lower-case hexadecimal, 64 characters.
 std::string sha256Hex(std::string_view bytes);
 
-// Streaming form of the same.
+// HMAC-SHA1, 20 raw bytes: OpenSSH hides host names in known_hosts with it. For nothing else.
+std::string hmacSha1(std::string_view key, std::string_view text);
+
+// Streaming form of sha256Hex.
 class Sha256 {
  public:
   Sha256();

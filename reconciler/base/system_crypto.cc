@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include "reconciler/base/strings.h"
@@ -50,6 +51,14 @@ std::string sha256Hex(std::string_view bytes) {
   Sha256 hash;
   hash.update(bytes);
   return hash.hex();
+}
+
+std::string hmacSha1(std::string_view key, std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
+  unsigned int size = 0;
+  HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+       text.size(), out.data(), &size);
+  return {reinterpret_cast<const char*>(out.data()), size};
 }
 
 }  // namespace slipway

@@ -5,13 +5,19 @@
 #include <memory>
 #include <string>
 
-#include <git2.h>
-
 #include "reconciler/api/source_spec.h"
 #include "reconciler/base/clock.h"
 #include "reconciler/base/status.h"
 #include "reconciler/source/artifact_source.h"
 #include "reconciler/source/git_url.h"
+
+struct git_repository;
+struct git_remote;
+struct git_commit;
+struct git_tree;
+struct git_tree_entry;
+struct git_blob;
+struct git_odb;
 
 namespace slipway::source {
 
@@ -59,28 +65,24 @@ struct GitCall {
   }
 };
 
-template <auto Free>
 struct GitFree {
-  template <typename T>
-  void operator()(T* handle) const {
-    Free(handle);
-  }
+  void operator()(git_repository* handle) const;
+  void operator()(git_remote* handle) const;
+  void operator()(git_commit* handle) const;
+  void operator()(git_tree* handle) const;
+  void operator()(git_tree_entry* handle) const;
+  void operator()(git_blob* handle) const;
+  void operator()(git_odb* handle) const;
 };
-
-using GitRepository = std::unique_ptr<git_repository, GitFree<git_repository_free>>;
-using GitRemote = std::unique_ptr<git_remote, GitFree<git_remote_free>>;
-using GitCommit = std::unique_ptr<git_commit, GitFree<git_commit_free>>;
-using GitTree = std::unique_ptr<git_tree, GitFree<git_tree_free>>;
-using GitTreeEntry = std::unique_ptr<git_tree_entry, GitFree<git_tree_entry_free>>;
-using GitBlob = std::unique_ptr<git_blob, GitFree<git_blob_free>>;
-using GitObject = std::unique_ptr<git_object, GitFree<git_object_free>>;
-using GitOdb = std::unique_ptr<git_odb, GitFree<git_odb_free>>;
-using GitReference = std::unique_ptr<git_reference, GitFree<git_reference_free>>;
+using GitRepository = std::unique_ptr<git_repository, GitFree>;
+using GitRemote = std::unique_ptr<git_remote, GitFree>;
+using GitCommit = std::unique_ptr<git_commit, GitFree>;
+using GitTree = std::unique_ptr<git_tree, GitFree>;
+using GitTreeEntry = std::unique_ptr<git_tree_entry, GitFree>;
+using GitBlob = std::unique_ptr<git_blob, GitFree>;
+using GitOdb = std::unique_ptr<git_odb, GitFree>;
 
 // libgit2's message for this thread's last failure.
-inline std::string gitError() {
-  const git_error* error = git_error_last();
-  return error == nullptr || error->message == nullptr ? "unknown error" : error->message;
-}
+std::string gitError();
 
 }  // namespace slipway::source

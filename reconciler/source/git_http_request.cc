@@ -1,6 +1,9 @@
 #include "reconciler/source/git_http_request.h"
 
+#include <array>
 #include <cstring>
+
+#include <curl/curl.h>
 
 #include "reconciler/base/strings.h"
 
@@ -25,11 +28,55 @@ bool isCertificateError(CURLcode result) {
 
 }  // namespace
 
+struct GitHttpRequest::State {
+  State(GitCall& call, GitHttpTarget target);
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  int begin();
+  std::string redirectedTo() const;
+  int read(char* out, std::size_t size, std::size_t& got);
+  static std::size_t onBody(char* data, std::size_t size, std::size_t count, void* self);
+  void setOptions();
+  void setCredentials();
+  void setHeaders();
+  // Moves bytes until `wanted` holds, the answer ends or time is up.
+  int pump(bool (State::*wanted)() const);
+  bool hasHead() const { return headJudged_ || done_; }
+  bool hasBytes() const { return buffer_.size() > taken_ || done_; }
+  int finished(CURLcode result);
+  bool isRedirect() const;
+  int judgeHead();
+  int judgeStatus(long status);
+
+  struct FreeMulti {
+    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  };
+  struct FreeEasy {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  };
+  struct FreeList {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  };
+  GitCall& call_;
+  const GitHttpTarget target_;
+  std::array<char, CURL_ERROR_SIZE> error_{};
+  std::string buffer_;
+  std::size_t taken_ = 0;
+  bool paused_ = false;
+  bool headJudged_ = false;
+  bool done_ = false;
+  std::unique_ptr<curl_slist, FreeList> headers_;
+  std::unique_ptr<CURLM, FreeMulti> multi_;
+  std::unique_ptr<CURL, FreeEasy> easy_;
+};
+
 bool isSameServer(std::string_view a, std::string_view b) {
   return !serverOf(a).empty() && lowerAscii(serverOf(a)) == lowerAscii(serverOf(b));
 }
 
-GitHttpRequest::GitHttpRequest(GitCall& call, GitHttpTarget target)
+GitHttpRequest::State::State(GitCall& call, GitHttpTarget target)
     : call_(call), target_(std::move(target)), multi_(curl_multi_init()), easy_(curl_easy_init()) {
   setOptions();
   setCredentials();
@@ -37,9 +84,9 @@ GitHttpRequest::GitHttpRequest(GitCall& call, GitHttpTarget target)
   curl_multi_add_handle(multi_.get(), easy_.get());
 }
 
-GitHttpRequest::~GitHttpRequest() { curl_multi_remove_handle(multi_.get(), easy_.get()); }
+GitHttpRequest::State::~State() { curl_multi_remove_handle(multi_.get(), easy_.get()); }
 
-void GitHttpRequest::setOptions() {
+void GitHttpRequest::State::setOptions() {
   CURL* curl = easy_.get();
   curl_easy_setopt(curl, CURLOPT_URL, target_.url.c_str());
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -62,7 +109,7 @@ void GitHttpRequest::setOptions() {
   }
 }
 
-void GitHttpRequest::setCredentials() {
+void GitHttpRequest::State::setCredentials() {
   CURL* curl = easy_.get();
   const SourceCredentials& credentials = call_.credentials;
   if (!credentials.caCertificate.empty()) {  // the Secret's CA alone counts, not the machine's
@@ -79,7 +126,7 @@ void GitHttpRequest::setCredentials() {
   }
 }
 
-void GitHttpRequest::setHeaders() {
+void GitHttpRequest::State::setHeaders() {
   // Forges choose the smart protocol by the name "git/".
   curl_slist* list = curl_slist_append(nullptr, "User-Agent: git/2.39 (slipway)");
   list = curl_slist_append(list, "Expect:");
@@ -91,8 +138,8 @@ void GitHttpRequest::setHeaders() {
   curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, list);
 }
 
-std::size_t GitHttpRequest::onBody(char* data, std::size_t size, std::size_t count, void* self) {
-  auto& request = *static_cast<GitHttpRequest*>(self);
+std::size_t GitHttpRequest::State::onBody(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& request = *static_cast<State*>(self);
   const std::size_t bytes = size * count;
   if (request.judgeHead() != 0) {
     return CURL_WRITEFUNC_ERROR;
@@ -111,7 +158,7 @@ std::size_t GitHttpRequest::onBody(char* data, std::size_t size, std::size_t cou
   return bytes;
 }
 
-int GitHttpRequest::pump(bool (GitHttpRequest::*wanted)() const) {
+int GitHttpRequest::State::pump(bool (State::*wanted)() const) {
   while (!(this->*wanted)()) {
     const int wait = call_.waitMillis();
     if (wait == 0) {
@@ -132,16 +179,16 @@ int GitHttpRequest::pump(bool (GitHttpRequest::*wanted)() const) {
   return 0;
 }
 
-int GitHttpRequest::begin() { return pump(&GitHttpRequest::hasHead); }
+int GitHttpRequest::State::begin() { return pump(&State::hasHead); }
 
-int GitHttpRequest::read(char* out, std::size_t size, std::size_t& got) {
+int GitHttpRequest::State::read(char* out, std::size_t size, std::size_t& got) {
   got = 0;
   if (!hasBytes()) {
     if (paused_) {
       paused_ = false;
       curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
     }
-    if (pump(&GitHttpRequest::hasBytes) != 0) {
+    if (pump(&State::hasBytes) != 0) {
       return -1;
     }
   }
@@ -155,7 +202,7 @@ int GitHttpRequest::read(char* out, std::size_t size, std::size_t& got) {
   return 0;
 }
 
-int GitHttpRequest::finished(CURLcode result) {
+int GitHttpRequest::State::finished(CURLcode result) {
   done_ = true;
   if (!call_.failure) {
     return -1;
@@ -173,19 +220,19 @@ int GitHttpRequest::finished(CURLcode result) {
   return call_.fail({code, printable(reason)});
 }
 
-std::string GitHttpRequest::redirectedTo() const {
+std::string GitHttpRequest::State::redirectedTo() const {
   const char* url = nullptr;
   curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &url);
   return url == nullptr ? std::string() : std::string(url);
 }
 
-bool GitHttpRequest::isRedirect() const {
+bool GitHttpRequest::State::isRedirect() const {
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
   return status >= 300 && status < 400;
 }
 
-int GitHttpRequest::judgeHead() {
+int GitHttpRequest::State::judgeHead() {
   if (headJudged_ || (isRedirect() && !done_)) {
     return 0;
   }
@@ -203,7 +250,7 @@ int GitHttpRequest::judgeHead() {
   return 0;
 }
 
-int GitHttpRequest::judgeStatus(long status) {
+int GitHttpRequest::State::judgeStatus(long status) {
   if (status == 401 || status == 403) {
     return call_.fail({Code::Denied, cat("authentication failed (HTTP ", status, "): ", call_.credentialName())});
   }
@@ -214,5 +261,13 @@ int GitHttpRequest::judgeStatus(long status) {
   const bool later = status >= 500 || status == 429 || status == 408;
   return call_.fail({later ? Code::Unavailable : Code::Invalid, cat("the git server answered HTTP ", status)});
 }
+
+GitHttpRequest::GitHttpRequest(GitCall& call, GitHttpTarget target)
+    : state_(std::make_unique<State>(call, std::move(target))) {}
+GitHttpRequest::~GitHttpRequest() = default;
+
+int GitHttpRequest::begin() { return state_->begin(); }
+std::string GitHttpRequest::redirectedTo() const { return state_->redirectedTo(); }
+int GitHttpRequest::read(char* out, std::size_t size, std::size_t& got) { return state_->read(out, size, got); }
 
 }  // namespace slipway::source

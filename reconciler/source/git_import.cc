@@ -1,5 +1,7 @@
 #include "reconciler/source/git_import.h"
 
+#include <git2.h>
+
 #include "reconciler/base/strings.h"
 #include "reconciler/source/artifact_manifest.h"
 

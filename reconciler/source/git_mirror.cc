@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <git2.h>
 #include <sys/stat.h>
 
 #include "reconciler/base/strings.h"

@@ -1,5 +1,7 @@
 #include "reconciler/source/git_remote.h"
 
+#include <git2.h>
+
 #include "reconciler/base/strings.h"
 #include "reconciler/source/git_transport_curl.h"
 #include "reconciler/source/git_transport_ssh.h"

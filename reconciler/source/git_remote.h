@@ -6,6 +6,9 @@
 
 #include "reconciler/source/git_call.h"
 
+struct git_remote_callbacks;
+struct git_indexer_progress;
+
 namespace slipway::source {
 
 // What a repository offers: full names of refs and the object each leads to, annotated tags followed to the end.

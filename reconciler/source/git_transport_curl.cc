@@ -5,7 +5,8 @@
 #include <memory>
 #include <string>
 
-#include <curl/curl.h>
+#include <git2.h>
+#include <git2/sys/transport.h>
 
 #include "reconciler/base/strings.h"
 #include "reconciler/source/git_http_request.h"

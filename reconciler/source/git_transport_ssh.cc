@@ -2,6 +2,9 @@
 
 #include <memory>
 
+#include <git2.h>
+#include <git2/sys/transport.h>
+
 #include "reconciler/source/git_ssh_connection.h"
 
 namespace slipway::source {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <git2.h>
-#include <git2/sys/transport.h>
-
 #include "reconciler/source/git_call.h"
+
+struct git_transport;
+struct git_remote;
 
 namespace slipway::source {
 

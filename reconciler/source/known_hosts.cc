@@ -1,12 +1,9 @@
 #include "reconciler/source/known_hosts.h"
 
 #include <algorithm>
-#include <array>
-
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/base/system.h"
 
 namespace slipway::source {
 namespace {
@@ -44,11 +41,7 @@ bool hashMatches(const std::string& hashed, const std::string& name) {
   if (parts.size() != 4 || parts[1] != "1" || !base64Decode(parts[2], salt) || !base64Decode(parts[3], wanted)) {
     return false;
   }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-  unsigned int size = 0;
-  HMAC(EVP_sha1(), salt.data(), static_cast<int>(salt.size()), reinterpret_cast<const unsigned char*>(name.data()),
-       name.size(), out.data(), &size);
-  return wanted == std::string(reinterpret_cast<const char*>(out.data()), size);
+  return wanted == hmacSha1(salt, name);
 }
 
 bool patternMatches(std::string_view pattern, std::string_view text) {
