@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "reconciler/api/kinds.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::apiserver {
@@ -31,6 +32,9 @@ std::vector<ResourcePtr> resourcesOf(const schema::Crd& crd) {
     info->schema = version.schema;
     info->columns = version.columns;
     info->selectableFields = version.selectableFields;
+    if (crd.group == kReleaseRun.group && crd.plural == kReleaseRun.plural) {
+      info->subresources = {{"log", "", {"get"}}};  // definitions have no word for it
+    }
     out.push_back(std::move(info));
   }
   return out;
