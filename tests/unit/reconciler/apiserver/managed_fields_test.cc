@@ -4,7 +4,9 @@
 
 #include "reconciler/apiserver/builtin_resources.h"
 #include "reconciler/apiserver/field_set.h"
+#include "reconciler/apiserver/typed_merge.h"
 #include "reconciler/schema/yaml.h"
+#include "tests/support/seeded_random.h"
 
 namespace slipway::apiserver {
 namespace {
@@ -447,6 +449,77 @@ TEST(ApplyByKubectl, StillConflictsWhereSomebodyChangedTheField) {
   lab.replace("kubectl-client-side-apply", recorded);
   lab.update("other", R"({"version":"5"})");
   EXPECT_TRUE(lab.apply("kubectl", R"({"version":"2"})").failure);
+}
+
+// A configuration of few names, so that managers often meet.
+Json randomSpec(Random& random) {
+  const auto chance = [&] { return random.next() % 2 == 0; };
+  const auto text = [&] { return Json(std::string(1, static_cast<char>('a' + random.next() % 3))); };
+  Json spec = Json::object();
+  if (chance()) {
+    spec["version"] = text();
+  }
+  if (chance()) {
+    spec["order"] = Json::array({text()});
+  }
+  for (const char* tag : {"x", "y", "z"}) {
+    if (chance()) {
+      spec["tags"].push(tag);
+    }
+  }
+  for (const char* name : {"t1", "t2"}) {
+    if (chance()) {
+      Json target = Json::object({{"name", name}});
+      if (chance()) {
+        target["host"] = text();
+      }
+      spec["targets"].push(std::move(target));
+    }
+  }
+  for (const char* key : {"k1", "k2"}) {
+    if (chance()) {
+      spec["labels"][key] = text();
+    }
+  }
+  return spec;
+}
+
+TEST(Apply, LeavesExactlyTheUnionOfWhatItsManagersWant) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    SeededRandom random(seed);
+    Lab lab;
+    std::map<std::string, Json> wanted;
+    for (int step = 0; step < 25; ++step) {
+      const std::string manager = "m" + std::to_string(random.next() % 3);
+      const Json spec = randomSpec(random);
+      ASSERT_FALSE(lab.apply(manager, spec.dump(), true).failure);
+      wanted[manager] = spec;
+      FieldSet owned;
+      for (const auto& [name, unused] : wanted) {
+        const Json fields = lab.fields(name);
+        owned.unite(fields.isNull() ? FieldSet() : *FieldSet::fromJson(fields));
+      }
+      Json object = Json::object({{"spec", *lab.object().find("spec")}});
+      object["spec"].asObject().erase("channel");  // a default: nobody's
+      if (object["spec"].find("targets") != nullptr) {
+        for (Json& target : object["spec"]["targets"].asArray()) {
+          target.asObject().erase("weight");
+        }
+      }
+      const FieldSet present = fieldsOf(object, MergeType::root(lab.write("m").resource.schema.get()));
+      FieldSet nobodys = present;
+      nobodys.subtract(owned);
+      FieldSet lost = owned;
+      lost.subtract(present);
+      // An object that became empty is nobody's, and nobody owns what is not there.
+      EXPECT_TRUE(lost.empty() || lost.toJson().dump() == R"({"f:spec":{}})") << seed << ": " << lost.toJson().dump();
+      EXPECT_TRUE(nobodys.empty() || nobodys.toJson().dump() == R"({"f:spec":{}})")
+          << seed << ": " << nobodys.toJson().dump();
+      for (const auto& [name, value] : spec.asObject()) {
+        ASSERT_NE(lab.object().at({"spec", name}), nullptr) << seed << ": the last apply wins";
+      }
+    }
+  }
 }
 
 TEST(Update, TracksACreateWithItsContainers) {
