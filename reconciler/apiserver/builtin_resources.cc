@@ -162,18 +162,16 @@ ResourceInfo configMapResource() {
   return info;
 }
 
-std::vector<schema::PrinterColumn> eventColumns(std::string_view about, std::string_view text,
-                                                std::string_view component) {
-  return {column("Last Seen", "string", ".lastTimestamp"), column("Type", "string", ".type"),
-          column("Reason", "string", ".reason"),           column("Object", "string", about),
-          column("Source", "string", component, 1),        column("Message", "string", text),
-          column("Name", "string", ".metadata.name", 1)};
-}
-
-ResourceInfo coreEventResource() {
+ResourceInfo eventResource() {
   ResourceInfo info = builtin("", "events", "Event");
   info.shortNames = {"ev"};
-  info.columns = eventColumns(".involvedObject", ".message", ".source.component");
+  info.columns = {column("Last Seen", "string", ".lastTimestamp"),
+                  column("Type", "string", ".type"),
+                  column("Reason", "string", ".reason"),
+                  column("Object", "string", ".involvedObject"),
+                  column("Source", "string", ".source.component", 1),
+                  column("Message", "string", ".message"),
+                  column("Name", "string", ".metadata.name", 1)};
   info.selectableFields = {".involvedObject.kind",
                            ".involvedObject.namespace",
                            ".involvedObject.name",
@@ -185,17 +183,6 @@ ResourceInfo coreEventResource() {
                            ".reportingComponent",
                            ".source",
                            ".type"};
-  return info;
-}
-
-ResourceInfo groupEventResource() {
-  ResourceInfo info = builtin("events.k8s.io", "events", "Event");
-  info.shortNames = {"ev"};
-  info.columns = eventColumns(".regarding", ".note", ".reportingController");
-  info.selectableFields = {".regarding.kind",       ".regarding.namespace",
-                           ".regarding.name",       ".regarding.uid",
-                           ".regarding.apiVersion", ".reason",
-                           ".reportingController",  ".type"};
   return info;
 }
 
@@ -259,10 +246,9 @@ std::vector<ResourcePtr> builtinResources() {
       namespaceResource(),
       secretResource(),
       configMapResource(),
-      coreEventResource(),
+      eventResource(),
       serviceResource(),
       serviceAccountResource(),
-      groupEventResource(),
       leaseResource(),
       definitionResource(),
       review(authorization, "selfsubjectaccessreviews", "SelfSubjectAccessReview"),

@@ -9,8 +9,9 @@
 
 namespace slipway::apiserver {
 
-// The kinds served without a definition: Namespace, Secret, ConfigMap, Event (core and events.k8s.io), Service,
-// ServiceAccount, Lease, CustomResourceDefinition, and the review kinds (verb create only).
+// The kinds served without a definition: Namespace, Secret, ConfigMap, Event, Service, ServiceAccount, Lease,
+// CustomResourceDefinition, and the review kinds (verb create only). Not group events.k8s.io: event recorders that do
+// not find it write core events, which is where people look.
 std::vector<ResourcePtr> builtinResources();
 
 // The type as an OpenAPI v3 schema without references. Where types nest in themselves the inner one is left open.

@@ -43,7 +43,7 @@ struct TypeField {
 };
 
 struct BuiltinType {
-  std::string_view name;  // "Namespace", "events.Event"
+  std::string_view name;  // "Namespace"
   std::string_view meaning;
   std::span<const TypeField> fields;
   bool atomic = false;  // merges as a whole

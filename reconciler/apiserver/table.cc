@@ -229,11 +229,11 @@ const Json* firstOf(const Json& object, std::initializer_list<std::string_view> 
 
 Json eventCell(const schema::PrinterColumn& column, const Json& object, WallTime now) {
   if (column.name == "Last Seen") {
-    const Json* seen = firstOf(object, {".series.lastObservedTime", ".lastTimestamp", ".deprecatedLastTimestamp",
-                                        ".eventTime", ".firstTimestamp", ".metadata.creationTimestamp"});
+    const Json* seen = firstOf(object, {".series.lastObservedTime", ".lastTimestamp", ".eventTime", ".firstTimestamp",
+                                        ".metadata.creationTimestamp"});
     return seen == nullptr ? "<unknown>" : age(*seen, now);
   }
-  const Json* about = firstOf(object, {".involvedObject", ".regarding"});
+  const Json* about = lookUp(object, ".involvedObject");
   return about == nullptr ? "" : cat(lowerAscii(about->getString("kind")), "/", about->getString("name"));
 }
 

@@ -61,11 +61,9 @@ TEST(Protobuf, KeepsZeroesThatMeanSomething) {
       R"("renewTime":"2026-01-01T00:00:00.000001Z","leaseTransitions":0}})");
 }
 
-TEST(Protobuf, TellsTheTwoKindsOfEventApart) {
+TEST(Protobuf, DecodesAnEvent) {
   EXPECT_EQ(decoded(envelope("v1", "Event", bytes(2, bytes(1, "Release")) + bytes(4, "hi") + number(8, 2))),
             R"({"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Release"},"message":"hi","count":2})");
-  EXPECT_EQ(decoded(envelope("events.k8s.io/v1", "Event", bytes(8, bytes(1, "Release")) + bytes(10, "hi"))),
-            R"({"apiVersion":"events.k8s.io/v1","kind":"Event","regarding":{"kind":"Release"},"note":"hi"})");
 }
 
 TEST(Protobuf, DecodesReviewsAndDeleteOptions) {
