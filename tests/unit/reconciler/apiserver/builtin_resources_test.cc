@@ -26,9 +26,9 @@ TEST(BuiltinResources, AreCompleteAndDistinct) {
     EXPECT_EQ(resource->listKind, resource->kind + "List");
   }
   for (const char* name :
-       {"namespaces", "secrets", "configmaps", "events", "services", "serviceaccounts", "events.events.k8s.io",
-        "leases.coordination.k8s.io", "customresourcedefinitions.apiextensions.k8s.io",
-        "selfsubjectaccessreviews.authorization.k8s.io", "selfsubjectreviews.authentication.k8s.io"}) {
+       {"namespaces", "secrets", "configmaps", "events", "services", "serviceaccounts", "leases.coordination.k8s.io",
+        "customresourcedefinitions.apiextensions.k8s.io", "selfsubjectaccessreviews.authorization.k8s.io",
+        "selfsubjectreviews.authentication.k8s.io"}) {
     EXPECT_TRUE(names.contains(name)) << name;
   }
 }
