@@ -54,6 +54,7 @@ class CrdReader {
       errors_.push_back(invalidError("metadata.name", name, "must be spec.names.plural+\".\"+spec.group"));
     }
     versions(crd, *spec);
+    conversion(*spec);
     return crd;
   }
 
@@ -107,6 +108,18 @@ class CrdReader {
       errors_.push_back(invalidError(field, value,
                                      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
                                      "start with an alphabetic character, and end with an alphanumeric character"));
+    }
+  }
+
+  // Objects are stored as they came: between versions only apiVersion changes.
+  void conversion(const Json& spec) {
+    const Json* strategy = spec.at({"conversion", "strategy"});
+    if (strategy != nullptr && !(*strategy == Json("None"))) {
+      errors_.push_back(notSupportedError("spec.conversion.strategy", *strategy, std::vector<Json>{"None"}));
+    }
+    if (spec.getBool("preserveUnknownFields")) {
+      errors_.push_back(invalidError("spec.preserveUnknownFields", true,
+                                     "must be false; use x-kubernetes-preserve-unknown-fields in the schema"));
     }
   }
 

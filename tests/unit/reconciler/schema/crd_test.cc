@@ -213,6 +213,10 @@ TEST(Crd, NamesEveryMistakeWithItsPath) {
             }).find("selectableFields[0].jsonPath"),
             std::string::npos);
   EXPECT_NE(findings([](Json& d) { d["kind"] = "Other"; }).find("kind: Invalid value"), std::string::npos);
+  EXPECT_EQ(findings([](Json& d) { d["spec"]["conversion"]["strategy"] = "Webhook"; }),
+            "spec.conversion.strategy: Unsupported value: \"Webhook\": supported values: \"None\"");
+  EXPECT_NE(findings([](Json& d) { d["spec"]["preserveUnknownFields"] = true; }).find("must be false"),
+            std::string::npos);
   EXPECT_EQ(parseCrd(Json()).code(), Code::Invalid);
   EXPECT_EQ(parseCrd(Json::array()).code(), Code::Invalid);
 }
