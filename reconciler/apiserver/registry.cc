@@ -10,6 +10,9 @@ namespace slipway::apiserver {
 
 namespace {
 
+// The value that created an object ends with this: a restart then knows creations from changes of what is older than
+// its history.
+constexpr char kCreated = '\n';
 constexpr Revision kHistory = 4096;  // revisions that a restart reads back for watches
 
 std::string kindKey(const ResourceInfo& resource) { return resource.group + "/" + resource.plural; }
@@ -36,6 +39,9 @@ bool hasFinalizer(const StoredObject& object, std::string_view name) {
 
 // What the store kept, as it is shown now: with the defaults that the definition has got since.
 StoredPtr readStored(const ResourceInfo& resource, std::string_view stored, Revision revision) {
+  if (stored.ends_with(kCreated)) {
+    stored.remove_suffix(1);
+  }
   auto parsed = parseJson(stored);
   if (!parsed || !parsed->isObject() || parsed->find("metadata") == nullptr) {
     return nullptr;
@@ -180,7 +186,7 @@ void Registry::replay(const Record& record, std::map<std::string, StoredPtr>& la
   Change change{record.revision, ChangeType::Modified, object, nullptr, true};
   if (known != last.end() && known->second != nullptr) {
     change.previous = known->second;
-  } else if (known != last.end() || floor_ == 0) {
+  } else if (record.value->ends_with(kCreated)) {
     change.type = ChangeType::Added;
   } else {
     change.previousKnown = false;
@@ -341,7 +347,11 @@ ApiResult<StoredPtr> Registry::commit(Proposal proposal) {
     if (auto error = checkNamespace(proposal)) {
       return *error;
     }
-    auto revision = ports_.store.submit({{key, proposal.object ? std::optional(stored) : std::nullopt}});
+    std::optional<std::string> value;
+    if (proposal.object) {
+      value = now == nullptr ? stored + kCreated : stored;
+    }
+    auto revision = ports_.store.submit({{key, std::move(value)}});
     if (!revision) {
       return storeError(revision.status());
     }
