@@ -14,6 +14,10 @@ Status errorOf(sqlite3* handle) {
           cat("sqlite: ", sqlite3_errmsg(handle), " (", sqlite3_extended_errcode(handle), ")")};
 }
 
+// A reader that sees the log's index half written takes the writer's lock for a moment to read it again, so even the
+// only writer can find it taken. SQLite waits by itself, in steps of a few milliseconds.
+constexpr int kLockWaitMs = 10000;
+
 }  // namespace
 
 void SqliteStatement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -70,6 +74,7 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const std::string& 
   if (code != SQLITE_OK) {
     return handle == nullptr ? Status(Code::Unavailable, "sqlite: out of memory") : database->error();
   }
+  sqlite3_busy_timeout(handle, kLockWaitMs);
   SLIPWAY_RETURN_IF_ERROR(database->execute("PRAGMA wal_autocheckpoint=0"));
   return database;
 }
@@ -108,9 +113,13 @@ Result<std::string> SqliteDatabase::queryText(std::string_view sql) {
 }
 
 Result<bool> SqliteDatabase::checkpoint() {
+  // Here a reader is no reason to wait: commits would wait too.
+  sqlite3_busy_timeout(handle_, 0);
   const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  const Status failed = code == SQLITE_OK ? Status() : error();
+  sqlite3_busy_timeout(handle_, kLockWaitMs);
   if ((code & 0xff) == SQLITE_BUSY) return false;
-  if (code != SQLITE_OK) return error();
+  if (!failed) return failed;
   logPages_ = 0;
   return true;
 }
