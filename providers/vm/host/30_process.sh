@@ -204,5 +204,5 @@ pump() {
 copyOn() {
   cat <&3 || return 1
   [ "$(wc -c <"$opDir/out")" -le 4194304 ] || return 0
-  dd bs=65536 count=16 <&4 2>/dev/null >&2
+  dd bs=65536 count=16 <&4 >&2 2>/dev/null
 }
