@@ -1,0 +1,138 @@
+#include "cmd/slipwayd/controllers.h"
+
+#include <atomic>
+#include <vector>
+
+#include <unistd.h>
+
+#include "reconciler/base/strings.h"
+#include "reconciler/fleet/destination_reconciler.h"
+#include "reconciler/fleet/server_reconciler.h"
+#include "reconciler/release/release_reconciler.h"
+#include "reconciler/runtime/controller.h"
+#include "reconciler/runtime/event_recorder.h"
+#include "reconciler/runtime/informer.h"
+#include "reconciler/runtime/lease_lock.h"
+#include "reconciler/runtime/thread_pool.h"
+
+namespace slipway::daemon {
+namespace {
+
+constexpr std::size_t kFetchThreads = 4;
+
+// Stable over restarts on one store, so that a restarted daemon goes on with its own leases at once. One process at a
+// time has the store: that is what makes the name safe.
+constexpr const char* kHolder = "slipwayd";
+
+}  // namespace
+
+class Controllers::State {
+ public:
+  State(const ControllerPorts& ports, int workers)
+      : ports_(ports),
+        events_({}, {ports.writer, ports.clock, ports.random, ports.log, ports.metrics}),
+        leases_(ports.reader, ports.writer, ports.clock, ports.log),
+        pool_(kFetchThreads, ports.log),
+        releases_(services()),
+        servers_(ports.reader, ports.status, ports.clock),
+        destinations_(ports.reader, ports.status, ports.clock),
+        releaseLoop_({.name = "release", .workers = workers}, releases_, context()),
+        serverLoop_({.name = "server", .workers = 1}, servers_, context()),
+        destinationLoop_({.name = "destination", .workers = 1}, destinations_, context()) {
+    watch(kRelease).onChange(
+        runtime::enqueueSelf([this](const ObjectKey& key) { releaseLoop_.queue().add(key); }, true));
+    watch(kReleaseRun).onChange([this](const ObjectPtr& before, const ObjectPtr& after) { wakeOwner(before, after); });
+    watch(kServer).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
+      const ObjectPtr& object = after != nullptr ? after : before;
+      serverLoop_.queue().add(runtime::keyOf(*object));
+      wakeAll(kDestination, destinationLoop_.queue(), runtime::keyOf(*object).ns);
+      wakeAll(kRelease, releaseLoop_.queue(), runtime::keyOf(*object).ns);
+    });
+    watch(kDestination).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
+      const ObjectPtr& object = after != nullptr ? after : before;
+      destinationLoop_.queue().add(runtime::keyOf(*object));
+      wakeAll(kRelease, releaseLoop_.queue(), runtime::keyOf(*object).ns);
+    });
+    watch(kSecret).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
+      const std::string ns = runtime::keyOf(after != nullptr ? *after : *before).ns;
+      wakeAll(kServer, serverLoop_.queue(), ns);
+      wakeAll(kRelease, releaseLoop_.queue(), ns);
+    });
+  }
+
+  void start() {
+    events_.start();
+    for (auto& informer : informers_) {
+      informer->start();
+    }
+    releaseLoop_.start();
+    serverLoop_.start();
+    destinationLoop_.start();
+  }
+
+  void stop() {
+    for (auto& informer : informers_) {
+      informer->stop();
+    }
+    releaseLoop_.stop();
+    serverLoop_.stop();
+    destinationLoop_.stop();
+    pool_.stop();
+    events_.stop();
+  }
+
+ private:
+  runtime::ControllerContext context() const { return {ports_.clock, ports_.random, ports_.log, ports_.metrics}; }
+
+  release::Services services() {
+    return {ports_.reader,   ports_.writer,  ports_.status,
+            ports_.provider, ports_.http,    ports_.source,
+            leases_,         pool_,          ports_.runLog,
+            events_,         ports_.metrics, ports_.clock,
+            ports_.log,      kHolder,        [this](const ObjectKey& key) { releaseLoop_.queue().add(key); }};
+  }
+
+  runtime::Informer& watch(const Kind& kind) {
+    informers_.push_back(std::make_unique<runtime::Informer>(
+        kind, runtime::InformerContext{ports_.reader, ports_.watches, ports_.clock, ports_.log, ports_.metrics}));
+    return *informers_.back();
+  }
+
+  // A run that a person deleted or edited is its release's business. Our own status writes are not news.
+  void wakeOwner(const ObjectPtr& before, const ObjectPtr& after) {
+    const ObjectPtr& object = after != nullptr ? after : before;
+    const Json* release = object->at({"spec", "releaseRef", "name"});
+    if (after == nullptr && release != nullptr && release->isString()) {
+      releaseLoop_.queue().add({runtime::keyOf(*object).ns, release->asString()});
+    }
+  }
+
+  void wakeAll(const Kind& kind, runtime::WorkQueue& queue, const std::string& ns) {
+    Result<ObjectList> objects = ports_.reader.list(kind, ns);
+    if (!objects) {
+      return;
+    }
+    for (const ObjectPtr& object : objects->items) {
+      queue.add(runtime::keyOf(*object));
+    }
+  }
+
+  ControllerPorts ports_;
+  runtime::EventRecorder events_;
+  runtime::LeaseLock leases_;
+  runtime::ThreadPool pool_;
+  release::ReleaseReconciler releases_;
+  fleet::ServerReconciler servers_;
+  fleet::DestinationReconciler destinations_;
+  runtime::Controller releaseLoop_;
+  runtime::Controller serverLoop_;
+  runtime::Controller destinationLoop_;
+  std::vector<std::unique_ptr<runtime::Informer>> informers_;
+};
+
+Controllers::Controllers(const ControllerPorts& ports, int workers) : state_(std::make_unique<State>(ports, workers)) {}
+Controllers::~Controllers() = default;
+void Controllers::start() { state_->start(); }
+void Controllers::stop() { state_->stop(); }
+
+}  // namespace slipway::daemon

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <libssh/libssh.h>
+
+#include "providers/transport/name_resolver.h"
+#include "reconciler/base/status.h"
+#include "reconciler/ports/command_runner.h"
+
+namespace slipway::transport {
+
+struct SessionFree {
+  void operator()(ssh_session session) const { ssh_free(session); }
+};
+using Session = std::unique_ptr<ssh_session_struct, SessionFree>;
+
+struct KeyFree {
+  void operator()(ssh_key key) const { ssh_key_free(key); }
+};
+using Key = std::unique_ptr<ssh_key_struct, KeyFree>;
+
+// A new, unconnected session over `fd`, which it owns from then on, also on failure: modern algorithms only, no
+// configuration files. `hostKeyAlgorithms`: the only ones that are taken.
+Result<Session> newSession(int fd, const std::string& user, const std::string& hostKeyAlgorithms);
+
+// The signature algorithms for the types of pinned keys, "ssh-rsa" meaning rsa-sha2 only. Empty when there is none.
+std::string hostKeyAlgorithms(const std::vector<std::string>& pins);
+
+// "type base64" of the key the connected server proved to have.
+Result<std::string> serverKey(ssh_session session);
+
+// Ok when the server's key is one of the pinned; else Denied naming the fingerprints.
+Status checkServerKey(ssh_session session, const RemoteTarget& target);
+
+// Denied when the text is no key or the passphrase is wrong; nothing of either is in the message.
+Result<Key> importKey(const RemoteTarget& target);
+
+std::string lastError(ssh_session session);
+
+// Begins to connect a non-blocking socket; -1 with errno on failure.
+int openSocket(const SocketAddress& address);
+
+// "name (user@address:port)"
+std::string describe(const RemoteTarget& target);
+
+}  // namespace slipway::transport

@@ -1,0 +1,309 @@
+#include "providers/transport/ssh_loop.h"
+
+#include <algorithm>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "reconciler/base/strings.h"
+#include "reconciler/base/system.h"
+
+namespace slipway::transport {
+namespace {
+
+constexpr std::size_t kJobsPerConnection = 8;  // sshd's MaxSessions is 10
+constexpr int kOpeningAtAnAddress = 8;         // sshd's MaxStartups begins to drop at 10
+constexpr int kOpening = 64;
+constexpr Duration kIdle = std::chrono::seconds(60);
+constexpr Duration kPerAddress = std::chrono::seconds(5);
+constexpr int kLookAgainMs = 1000;  // a guard against a library that keeps something to itself
+
+std::string resultLabel(const Status& status) { return status ? "ok" : std::string(codeName(status.code())); }
+
+}  // namespace
+
+SshLoop::Mailbox::Mailbox() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+SshLoop::Mailbox::~Mailbox() { ::close(wake_); }
+
+void SshLoop::Mailbox::post(std::function<void(SshLoop&)> task) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) {
+    return;
+  }
+  tasks_.push_back(std::move(task));
+  ::eventfd_write(wake_, 1);
+}
+
+SshLoop::SshLoop(Clock& clock, Metrics& metrics, Logger& logger)
+    : clock_(clock), metrics_(metrics), logger_(logger), thread_([this] { run(); }) {}
+
+SshLoop::~SshLoop() {
+  const std::lock_guard lock(mailbox_->mutex_);
+  mailbox_->closed_ = true;
+  ::eventfd_write(mailbox_->wake_, 1);
+}
+
+void SshLoop::run() {
+  while (runTasks()) {
+    openWaiting();
+    waitForEvents();
+    settleAll();
+    retireIdle();
+  }
+  const auto all = jobs_;
+  for (const auto& [raw, held] : all) {
+    clock_.cancelTimer(held.first->timer);
+    held.first->finish(Status(Code::Cancelled, "the runner stops"));
+  }
+  jobs_.clear();
+  connections_.clear();
+}
+
+// False when the loop shall end.
+bool SshLoop::runTasks() {
+  eventfd_t count = 0;
+  ::eventfd_read(mailbox_->wake_, &count);
+  for (;;) {
+    std::vector<std::function<void(SshLoop&)>> tasks;
+    {
+      const std::lock_guard lock(mailbox_->mutex_);
+      if (mailbox_->closed_) {
+        return false;
+      }
+      tasks.swap(mailbox_->tasks_);
+    }
+    if (tasks.empty()) {
+      return true;
+    }
+    for (const auto& task : tasks) {
+      task(*this);
+    }
+  }
+}
+
+void SshLoop::waitForEvents() {
+  std::vector<pollfd> fds = {{mailbox_->wake_, POLLIN, 0}};
+  std::vector<Connection> polled;
+  for (const auto& [key, connection] : connections_) {
+    if (connection->fd() >= 0) {
+      fds.push_back({connection->fd(), connection->pollEvents(), 0});
+      polled.push_back(connection);
+    }
+  }
+  const int ready = ::poll(fds.data(), fds.size(), polled.empty() ? -1 : kLookAgainMs);
+  for (std::size_t i = 0; i < polled.size(); ++i) {
+    if (ready == 0 || fds[i + 1].revents != 0) {
+      polled[i]->advance();
+    }
+  }
+}
+
+void SshLoop::begin(const std::shared_ptr<SshJob>& job) {
+  if (job->target().hostKeys.empty() || hostKeyAlgorithms(job->target().hostKeys).empty()) {
+    job->finish(Status(Code::Denied, cat(describe(job->target()), " has no pinned host key: run `slipway server enrol ",
+                                         job->target().name, "` and compare the fingerprint")));
+    metrics_.add("slipway_ssh_commands_total", {{"result", "Denied"}});
+    return;
+  }
+  job->timer = clock_.startTimer(job->deadline(), [mailbox = mailbox_, weak = std::weak_ptr(job)] {
+    mailbox->post([weak](SshLoop& loop) { loop.expire(weak.lock()); });
+  });
+  assign(job);
+}
+
+// To a connection that is there and has room, else to a new one.
+void SshLoop::assign(const std::shared_ptr<SshJob>& job) {
+  const std::string key = keyOf(job->target());
+  const auto [from, to] = connections_.equal_range(key);
+  for (auto at = from; at != to; ++at) {
+    const Connection& connection = at->second;
+    if (connection->state() != SshConnection::State::Dead && connection->jobs.size() < kJobsPerConnection) {
+      connection->jobs.push_back(job);
+      jobs_[job.get()] = {job, connection};
+      connection->advance();
+      return;
+    }
+  }
+  const auto connection = std::make_shared<SshConnection>(job->target());
+  connection->jobs.push_back(job);
+  connections_.emplace(key, connection);
+  jobs_[job.get()] = {job, connection};
+}
+
+// Starts waiting connections within the limits, in the order of the pool.
+void SshLoop::openWaiting() {
+  int opening = 0;
+  std::map<std::string, int> atAddress;
+  for (const auto& [key, connection] : connections_) {
+    if (connection->isOpening() && connection->state() != SshConnection::State::Waiting) {
+      ++opening;
+      ++atAddress[connection->target().address];
+    }
+  }
+  const auto all = connections_;
+  for (const auto& [key, connection] : all) {
+    if (connection->state() != SshConnection::State::Waiting || opening >= kOpening ||
+        atAddress[connection->target().address] >= kOpeningAtAnAddress) {
+      continue;
+    }
+    ++opening;
+    ++atAddress[connection->target().address];
+    resolve(connection);
+  }
+}
+
+void SshLoop::resolve(const Connection& connection) {
+  connection->beginResolving();
+  const RemoteTarget& target = connection->target();
+  resolver_.resolve(target.address, target.port,
+                    [mailbox = mailbox_, connection](Result<std::vector<SocketAddress>> found) {
+                      mailbox->post([connection, found = std::move(found)](SshLoop& loop) {
+                        if (connection->state() != SshConnection::State::Resolving) {
+                          return;
+                        }
+                        if (found) {
+                          connection->dial(*found);
+                          loop.limitDialling(connection);
+                        } else {
+                          connection->fail(found.status().withContext(connection->target().name));
+                        }
+                      });
+                    });
+}
+
+// With other addresses left, one that does not answer must not use up the whole time.
+void SshLoop::limitDialling(const Connection& connection) {
+  if (!connection->isDialling() || !connection->hasMoreAddresses()) {
+    return;
+  }
+  clock_.startTimer(clock_.steady() + kPerAddress, [mailbox = mailbox_, weak = std::weak_ptr(connection)] {
+    mailbox->post([weak](SshLoop& loop) {
+      if (const auto late = weak.lock()) {
+        late->giveUpAddress();
+        loop.limitDialling(late);
+      }
+    });
+  });
+}
+
+void SshLoop::write(const std::shared_ptr<SshJob>& job, std::string_view bytes) {
+  const auto found = jobs_.find(job.get());
+  if (job != nullptr && found != jobs_.end()) {
+    job->write(bytes);
+    found->second.second->advance();
+  }
+}
+
+void SshLoop::closeInput(const std::shared_ptr<SshJob>& job) {
+  const auto found = jobs_.find(job.get());
+  if (job != nullptr && found != jobs_.end()) {
+    job->closeInput();
+    found->second.second->advance();
+  }
+}
+
+void SshLoop::cancel(const std::shared_ptr<SshJob>& job) {
+  if (job != nullptr && jobs_.contains(job.get())) {
+    job->finish(Status(Code::Cancelled, cat(describe(job->target()), ": cancelled")));
+  }
+}
+
+void SshLoop::expire(const std::shared_ptr<SshJob>& job) {
+  const auto found = jobs_.find(job.get());
+  if (job == nullptr || found == jobs_.end()) {
+    return;
+  }
+  const Connection connection = found->second.second;
+  const char* what = job->started() ? "did not end its command" : "did not answer";
+  job->finish(Status(Code::Timeout, cat(describe(job->target()), " ", what, " before the deadline")));
+  // A connection that never opened is no use to the next command either.
+  if (connection->isOpening() &&
+      std::all_of(connection->jobs.begin(), connection->jobs.end(), [](const auto& one) { return one->finished(); })) {
+    connection->fail(Status(Code::Timeout, cat(describe(job->target()), " did not answer")));
+  }
+}
+
+void SshLoop::settleAll() {
+  const auto all = connections_;
+  for (const auto& [key, connection] : all) {
+    if (connection->countOnce()) {
+      metrics_.add("slipway_ssh_connects_total",
+                   {{"result", connection->wasReady() ? "ok" : resultLabel(connection->problem())}});
+      metrics_.set("slipway_ssh_connections", {}, static_cast<double>(connections_.size()));
+    }
+    settle(connection);
+  }
+  for (auto at = jobs_.begin(); at != jobs_.end();) {
+    const std::shared_ptr<SshJob> job = at->second.first;
+    if (job->finished()) {
+      at->second.second->jobs.remove(job);
+      at = jobs_.erase(at);
+      ended(job);
+    } else {
+      ++at;
+    }
+  }
+}
+
+// What a dead connection leaves: jobs that never started may go to another one, once, when it had been working.
+void SshLoop::settle(const Connection& connection) {
+  if (connection->state() != SshConnection::State::Dead) {
+    return;
+  }
+  const auto at = std::find_if(connections_.begin(), connections_.end(),
+                               [&](const auto& entry) { return entry.second == connection; });
+  if (at != connections_.end()) {
+    connections_.erase(at);
+  }
+  metrics_.set("slipway_ssh_connections", {}, static_cast<double>(connections_.size()));
+  const auto left = std::exchange(connection->jobs, {});
+  for (const auto& job : left) {
+    if (job->finished()) {
+      continue;
+    }
+    if (connection->wasReady() && job->moves++ == 0) {
+      assign(job);
+    } else {
+      job->finish(connection->problem());
+    }
+  }
+}
+
+void SshLoop::retireIdle() {
+  const SteadyTime now = clock_.steady();
+  for (auto at = connections_.begin(); at != connections_.end();) {
+    SshConnection& connection = *at->second;
+    if (!connection.jobs.empty() || connection.state() != SshConnection::State::Ready) {
+      connection.idleSince = {};
+      ++at;
+    } else if (connection.idleSince == SteadyTime{}) {
+      connection.idleSince = now;
+      ++at;
+    } else if (now - connection.idleSince >= kIdle) {
+      at = connections_.erase(at);
+      metrics_.set("slipway_ssh_connections", {}, static_cast<double>(connections_.size()));
+    } else {
+      ++at;
+    }
+  }
+}
+
+void SshLoop::ended(const std::shared_ptr<SshJob>& job) {
+  clock_.cancelTimer(job->timer);
+  metrics_.add("slipway_ssh_commands_total", {{"result", resultLabel(job->outcome())}});
+  metrics_.add("slipway_ssh_bytes_sent_total", {}, static_cast<double>(job->bytesSent()));
+  if (!job->outcome()) {
+    logger_.debug("A remote command did not end well",
+                  {{"server", job->target().name}, {"status", job->outcome().toString()}});
+  }
+}
+
+// Everything that decides who we are and whom we trust. The private key only as a hash.
+std::string SshLoop::keyOf(const RemoteTarget& target) {
+  return cat(target.address, "|", target.port, "|", target.user, "|",
+             sha256Hex(cat(target.privateKey, "|", target.passphrase)), "|", join(target.hostKeys, "|"));
+}
+
+}  // namespace slipway::transport

@@ -1,0 +1,208 @@
+# The user's commands: each in a process group of its own, with a time limit, its output in a file. They are run by a
+# detached supervisor, a subshell that outlives the connection and the controller.
+
+if command -v setsid >/dev/null 2>&1; then
+  isolate=setsid
+elif command -v perl >/dev/null 2>&1; then
+  isolate=perl
+elif command -v python3 >/dev/null 2>&1; then
+  isolate=python3
+else
+  isolate=
+fi
+
+isolated() {
+  case $isolate in
+    setsid) exec setsid "$@" ;;
+    perl) exec perl -e 'use POSIX (); POSIX::setsid(); exec @ARGV' "$@" ;;
+    python3) exec python3 -c 'import os,sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' "$@" ;;
+    *) exec "$@" ;;
+  esac
+}
+
+# A process and all below it.
+treeOf() {
+  if [ -r /proc/self/stat ]; then
+    awk '{ id = $1; sub(/.*\) /, ""); print id, $2 }' /proc/[0-9]*/stat 2>/dev/null
+  else
+    ps -A -o pid= -o ppid=
+  fi | awk -v top="$1" '
+    { parent[$1] = $2 }
+    END {
+      for (id in parent) {
+        up = id
+        for (depth = 0; depth < 200 && up != "" && up != top; depth++) up = parent[up]
+        if (up == top) printf "%s ", id
+      }
+    }'
+}
+
+# First politely, then not.
+killGroup() {
+  if [ -n "$isolate" ] && kill -TERM "-$1" 2>/dev/null; then
+    tries=20
+    while [ "$tries" -gt 0 ] && kill -0 "-$1" 2>/dev/null; do
+      nap
+      tries=$((tries - 1))
+    done
+    kill -KILL "-$1" 2>/dev/null
+  else
+    victims=$(treeOf "$1")
+    [ -n "$victims" ] || return 0
+    kill -TERM $victims 2>/dev/null
+    nap
+    nap
+    kill -KILL $victims 2>/dev/null
+  fi
+  return 0
+}
+
+# The shell option -c makes messages of the command's shell short; the text is one argument, never parsed here.
+userCommand() {
+  cd "$1" || exit 126
+  trap - PIPE HUP INT
+  restoreLocale
+  RELEASE_ID=$release
+  RELEASE_PATH=$releaseDir
+  ENVIRONMENT=$environment
+  export RELEASE_ID RELEASE_PATH ENVIRONMENT
+  at=1
+  while [ "$at" -le "$(eval "echo \$variable_${step}_count")" ]; do
+    eval "export \"\$variable_${step}_$at\""
+    at=$((at + 1))
+  done
+  isolated /bin/sh -c "$2"
+}
+
+restoreLocale() {
+  if [ -n "${L:-}" ]; then
+    LC_ALL=$L
+  else
+    unset LC_ALL
+  fi
+  unset L
+}
+
+# SECONDS DIRECTORY TEXT. The exit code in `exitCode`, `timedOut` is 1 when the limit was reached.
+runUser() {
+  timedOut=0
+  rm -f "$opDir/timed-out"
+  tailFile=$opDir/out
+  tailFrom=$(($(wc -c <"$tailFile") + 1))
+  limit=$((deadline - $(now)))
+  [ "$limit" -lt "$1" ] || limit=$1
+  [ "$limit" -gt 0 ] || limit=1
+  (userCommand "$2" "$3") </dev/null >>"$opDir/out" 2>&1 7>&- 8>&- 9>&- &
+  group=$!
+  say "$group" >"$opDir/group"
+  [ ! -e "$opDir/aborted" ] || killGroup "$group"
+  (watch "$limit" "$group") </dev/null >/dev/null 2>&1 7>&- 8>&- 9>&- &
+  watchdog=$!
+  wait "$group"
+  exitCode=$?
+  rm -f "$opDir/group"
+  kill -KILL "-$watchdog" 2>/dev/null || kill -KILL $(treeOf "$watchdog") 2>/dev/null
+  wait "$watchdog" 2>/dev/null
+  [ ! -e "$opDir/timed-out" ] || timedOut=1
+}
+
+watch() {
+  if [ -z "$isolate" ]; then
+    sleep "$1"
+    : >"$opDir/timed-out"
+    killGroup "$2"
+    return
+  fi
+  isolated /bin/sh -c '
+    sleep "$1"
+    : >"$3"
+    kill -TERM "-$2"
+    sleep 2
+    kill -KILL "-$2"' sh "$1" "$2" "$opDir/timed-out"
+}
+
+# After runUser: refuses when the command failed. NAME is what it is to the user.
+refuseFailed() {
+  if [ -e "$opDir/aborted" ]; then
+    refuse Cancelled "$1 was aborted"
+  elif [ "$timedOut" = 1 ]; then
+    refuse Timeout "$1 did not end within $limit s and was killed"
+  elif [ "$exitCode" -ne 0 ]; then
+    refuse "$2" "$1 failed with exit code $exitCode"
+  fi
+  exitCode=-1
+  tailFile=
+}
+
+progress() {
+  phase=$1
+  say "phase $1" >>"$opDir/log"
+}
+
+# FUNCTION: runs it detached, under the operation's lock, and shows its output until it ends.
+supervise() {
+  rm -f "$opDir/code"
+  : >>"$opDir/out"
+  : >>"$opDir/log"
+  (
+    trap '' HUP INT
+    record=$opDir/code
+    opHeld=1
+    "$1"
+  ) </dev/null >/dev/null 2>"$opDir/errors" &
+  supervisor=$!
+  if [ "$locker" = mkdir ]; then
+    setOwner "$opDir/lock" "$supervisor"
+    [ "$heldHere" = 0 ] || setOwner "$state/lock" "$supervisor"
+  else
+    forgetLock 8
+    [ "$heldHere" = 0 ] || forgetLock 9
+  fi
+  heldHere=0
+  opHeld=0
+  follow "$supervisor"
+  conclude
+}
+
+# What the finished operation recorded.
+conclude() {
+  [ -e "$opDir/code" ] || unknown "operation $operation ended on the host without a result: $(flat <"$opDir/errors")"
+  cat "$opDir/code"
+  if [ "$keepRecord" = 0 ]; then rm -rf "$opDir"; fi
+  exit 0
+}
+
+# Shows output and progress until the supervisor, PID when it is our child, has ended. The reading descriptors are
+# shared with the programs that copy, so nothing is shown twice or left out.
+follow() {
+  exec 3<"$opDir/log" 4<"$opDir/out"
+  ended=$opDir/ended.$$
+  rm -f "$ended"
+  trap '' USR1
+  pump &
+  pumping=$!
+  if [ -n "$1" ]; then wait "$1"; else awaitUnlocked "$opDir/lock"; fi
+  : >"$ended"
+  kill -USR1 "$pumping" 2>/dev/null
+  wait "$pumping" 2>/dev/null
+  rm -f "$ended"
+  copyOn
+}
+
+pump() {
+  trap : USR1
+  pause=0.05
+  while copyOn; do
+    [ ! -e "$ended" ] || return 0
+    { sleep "$pause" 2>/dev/null || sleep 1; } </dev/null >/dev/null 2>&1 &
+    wait $!
+    case $pause in 0.05) pause=0.1 ;; 0.1) pause=0.2 ;; 0.2) pause=0.5 ;; *) pause=1 ;; esac
+  done
+}
+
+# At most 1 MiB of output is shown at a time, 4 MiB in all; the file on the host has everything.
+copyOn() {
+  cat <&3 || return 1
+  [ "$(wc -c <"$opDir/out")" -le 4194304 ] || return 0
+  dd bs=65536 count=16 <&4 >&2 2>/dev/null
+}

@@ -1,0 +1,102 @@
+# The links current-ENVIRONMENT and previous-ENVIRONMENT: read, and replaced by rename(2) only.
+
+linkTarget() {
+  if command -v readlink >/dev/null 2>&1; then
+    readlink "$1"
+  else
+    ls -ld "$1" | sed 's/.* -> //'
+  fi
+}
+
+# The raw target of a link in the root, "-" when there is none.
+rawLink() {
+  if [ -L "$root/$1" ]; then linkTarget "$root/$1"; else echo -; fi
+}
+
+# The release id a raw target means; "-" when it is no release of ours.
+idOf() {
+  case $1 in
+    "releases/$environment/"*/*) echo - ;;
+    "releases/$environment/"?*) echo "${1#"releases/$environment/"}" ;;
+    *) echo - ;;
+  esac
+}
+
+refuseForeign() {
+  for name in "current-$environment" "previous-$environment"; do
+    if [ -e "$root/$name" ] && [ ! -L "$root/$name" ]; then
+      refuse Conflict "$root/$name is not a symbolic link: move it away, it is never deleted"
+    fi
+  done
+}
+
+renameWith() {
+  case $1 in
+    mv) mv -fT "$2" "$3" ;;
+    perl) perl -e 'rename($ARGV[0], $ARGV[1]) or die' "$2" "$3" ;;
+    *) "$1" -c 'import os,sys; os.rename(sys.argv[1], sys.argv[2])' "$2" "$3" ;;
+  esac
+}
+
+# Finds a program that replaces a link to a directory by rename(2). `ln -sfn` unlinks first, and `mv` without -T moves
+# into the directory that the link names.
+findRenamer() {
+  renamer=
+  { IFS= read -r renamer <"$state/renamer"; } 2>/dev/null
+  case $renamer in mv | perl | python3 | python) command -v "$renamer" >/dev/null 2>&1 && return 0 ;; esac
+  trial=$state/trial.$$
+  rm -rf "$trial"
+  mkdir "$trial" "$trial/old" || refuse Unavailable "cannot create $trial: is the disk full?"
+  for renamer in mv perl python3 python; do
+    rm -f "$trial/link" "$trial/next"
+    ln -s old "$trial/link" && ln -s new "$trial/next"
+    renameWith "$renamer" "$trial/next" "$trial/link" >/dev/null 2>&1
+    if [ "$(linkTarget "$trial/link")" = new ] && [ ! -L "$trial/next" ] && [ ! -L "$trial/old/next" ]; then
+      rm -rf "$trial"
+      say "$renamer" >"$state/renamer"
+      return 0
+    fi
+  done
+  rm -rf "$trial"
+  refuse Invalid "no program here can replace a link atomically: install mv with the option -T, perl or python3"
+}
+
+# TARGET NAME: a new link beside the old one, ready to be renamed.
+stageLink() {
+  rm -f "$root/.$2.next"
+  ln -s "$1" "$root/.$2.next"
+}
+
+placeLink() { renameWith "$renamer" "$root/.$1.next" "$root/$1"; }
+
+# Puts a link to a raw target; "-" removes it.
+restoreLink() {
+  [ "$(rawLink "$2")" != "$1" ] || return 0
+  if [ "$1" = - ]; then
+    rm -f "$root/$2"
+  else
+    stageLink "$1" "$2" && placeLink "$2"
+  fi
+}
+
+journal() {
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$@" >>"$state/journal" || return 1
+  syncPaths "$state/journal"
+}
+
+# The newest intent to switch to RELEASE that was not taken back: journalCurrent, journalPrevious. Fails without one.
+lastIntent() {
+  journalCurrent=
+  tab=$(printf '\t')
+  found=$(awk -F "$tab" -v id="$1" '
+    $4 != id { next }
+    $2 == "intent" { line = $5 FS $6; state = "intent" }
+    $2 == "done" { state = "done" }
+    $2 == "cancelled" || $2 == "undone" { line = "" }
+    END { if (line != "") print state FS line }' "$state/journal" 2>/dev/null)
+  [ -n "$found" ] || return 1
+  journalState=${found%%"$tab"*}
+  found=${found#*"$tab"}
+  journalCurrent=${found%%"$tab"*}
+  journalPrevious=${found#*"$tab"}
+}

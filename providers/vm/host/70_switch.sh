@@ -1,0 +1,120 @@
+# Switch and undo: the links, with a journal that says how they were.
+
+switch() {
+  field; release=$F
+  field; wantedDigest=$F
+  releaseDir=$root/releases/$environment/$release
+  target=releases/$environment/$release
+  phase=arm
+  enter
+  refuseForeign
+  readMarker "$releaseDir" || refuse NotFound "$releaseDir is not prepared"
+  [ "$marker_digest" = "$wantedDigest" ] ||
+    refuse Conflict "$releaseDir has the digest $marker_digest, expected $wantedDigest: prepare it again"
+  findRenamer
+  oldCurrent=$(rawLink "current-$environment")
+  oldPrevious=$(rawLink "previous-$environment")
+  arm
+  say armed
+  guard
+  if ! IFS= read -r go; then
+    disarm
+    leave
+  fi
+  phase=switch
+  flip
+}
+
+# A switch that was interrupted between its two renames has the true old links in the journal only.
+arm() {
+  [ "$oldCurrent" != "$target" ] || return 0
+  if lastIntent "$release" && [ "$journalState" = intent ] && [ "$journalCurrent" = "$oldCurrent" ]; then
+    oldPrevious=$journalPrevious
+  fi
+  stageLink "$target" "current-$environment" || refuse Unavailable "cannot write to $root: is the disk full?"
+  if [ "$oldCurrent" != - ] && [ -d "$root/$oldCurrent" ]; then
+    stageLink "$oldCurrent" "previous-$environment" || refuse Unavailable "cannot write to $root: is the disk full?"
+  else
+    rm -f "$root/.previous-$environment.next"
+  fi
+  journal intent "$operation" "$release" "$oldCurrent" "$oldPrevious" ||
+    refuse Unavailable "cannot write $state/journal: is the disk full?"
+}
+
+disarm() {
+  rm -f "$root/.current-$environment.next" "$root/.previous-$environment.next"
+  [ "$oldCurrent" = "$target" ] || journal cancelled "$operation" "$release" "$oldCurrent" "$oldPrevious"
+}
+
+# A controller that vanished must not leave us waiting, with the lock held, for ever.
+guard() {
+  trap 'disarm; unlock 9 "$state/lock"; exit 1' TERM
+  (
+    trap - TERM
+    isolated /bin/sh -c 'sleep "$1"; kill -TERM "$2"' sh "$((deadline - $(now) + 5))" $$
+  ) </dev/null >/dev/null 2>&1 7>&- 8>&- 9>&- &
+  guardian=$!
+}
+
+unguard() {
+  trap '' TERM
+  kill -KILL "-$guardian" 2>/dev/null || kill -KILL $(treeOf "$guardian") 2>/dev/null
+}
+
+flip() {
+  unguard
+  seenFence
+  if [ "$fence" -lt "$seen" ]; then
+    disarm
+    refuse Conflict "fencing number $fence is lower than $seen: another controller has taken over"
+  fi
+  if [ "$(rawLink "current-$environment")" = "$target" ]; then
+    already=1
+    touchRelease "$releaseDir"
+    say switched
+    done_ "already current"
+  fi
+  if [ -L "$root/.previous-$environment.next" ]; then
+    placeLink "previous-$environment" || refuse Unavailable "cannot rename $root/previous-$environment"
+  fi
+  placeLink "current-$environment" || refuse Unavailable "cannot rename $root/current-$environment"
+  [ "$(rawLink "current-$environment")" = "$target" ] || refuse Unavailable "$root/current-$environment was not replaced"
+  say switched
+  touchRelease "$releaseDir"
+  syncPaths "$root"
+  journal done "$operation" "$release" "$oldCurrent" "$oldPrevious"
+  done_ switched
+}
+
+undo() {
+  field; release=$F
+  field; restoreTo=$F
+  phase=undo
+  enter
+  refuseForeign
+  findRenamer
+  target=releases/$environment/$release
+  isCurrent=$(rawLink "current-$environment")
+  if lastIntent "$release"; then
+    wanted=$journalCurrent
+    wantedPrevious=$journalPrevious
+  else
+    wanted=-
+    [ -z "$restoreTo" ] || wanted=releases/$environment/$restoreTo
+    wantedPrevious=$(rawLink "previous-$environment")
+  fi
+  if [ "$isCurrent" != "$target" ] && [ "$isCurrent" != "$wanted" ]; then
+    refuse Conflict "$root/current-$environment names $isCurrent, neither $target nor $wanted: someone else changed it"
+  fi
+  if [ "$wanted" != - ] && [ ! -d "$root/$wanted" ]; then
+    refuse NotFound "$root/$wanted, which was live before $release, is gone: current-$environment stays as it is"
+  fi
+  if [ "$isCurrent" = "$wanted" ] && [ "$(rawLink "previous-$environment")" = "$wantedPrevious" ]; then
+    already=1
+  fi
+  restoreLink "$wanted" "current-$environment" || refuse Unavailable "cannot replace $root/current-$environment"
+  restoreLink "$wantedPrevious" "previous-$environment" || refuse Unavailable "cannot replace $root/previous-$environment"
+  syncPaths "$root"
+  [ "$already" = 1 ] || journal undone "$operation" "$release" "$wanted" "$wantedPrevious"
+  done_ "current-$environment is as before"
+}

@@ -1,0 +1,194 @@
+# The other steps.
+
+observe() {
+  for name in current previous; do
+    raw=$(rawLink "$name-$environment")
+    id=$(idOf "$raw")
+    if [ -e "$root/$name-$environment" ] && [ ! -L "$root/$name-$environment" ]; then
+      say "problem $root/$name-$environment is not a symbolic link"
+    elif [ "$raw" = - ]; then
+      continue
+    elif [ "$id" = - ]; then
+      say "problem $root/$name-$environment points to $raw, which is not a release of this environment"
+    elif [ ! -d "$root/$raw" ]; then
+      say "problem $root/$name-$environment points to $raw, which does not exist"
+      say "$name $id"
+    else
+      say "$name $id"
+    fi
+  done
+  seenFence
+  say "fence $seen"
+  place=$root
+  while [ ! -d "$place" ] && [ -n "$place" ]; do place=${place%/*}; done
+  free=$(df -Pk "${place:-/}" 2>/dev/null | awk 'NR == 2 { print $4 }')
+  case $free in '' | *[!0-9]*) ;; *) say "free $((free * 1024))" ;; esac
+  for directory in "$root/releases/$environment"/*; do
+    [ -d "$directory" ] || continue
+    if readMarker "$directory"; then ready=1; else ready=0; fi
+    say "release ${directory##*/}"
+    say "identity $marker_identity"
+    say "content $marker_digest"
+    say "ready $ready"
+  done
+  done_ observed
+}
+
+check() {
+  field; release=$F
+  field; wantedDigest=$F
+  fields required
+  field; run=$F
+  field; timeout=$F
+  releaseDir=$root/releases/$environment/$release
+  keepRecord=0
+  phase=gate
+  makeDirectories
+  [ -z "$run" ] || rejoin
+  enter
+  refuseForeign
+  findRenamer
+  readMarker "$releaseDir" || refuse NotFound "$releaseDir is not prepared"
+  phase=digest
+  [ "$marker_digest" = "$wantedDigest" ] ||
+    refuse Conflict "$releaseDir has the digest $marker_digest, expected $wantedDigest: prepare it again"
+  treeIntact "$releaseDir" ||
+    refuse Conflict "the content of $releaseDir was changed after it was prepared: prepare it again"
+  phase=required-files
+  required "$releaseDir"
+  digest=$marker_digest
+  [ -n "$run" ] || done_ checked
+  touchRelease "$releaseDir"
+  openOperation
+  supervise checkBody
+}
+
+checkBody() {
+  directory=$releaseDir
+  step=0
+  variable_0_count=0
+  progress check
+  runUser "$timeout" "$directory" "$run"
+  refuseFailed "the check" Unavailable
+  done_ checked
+}
+
+verify() {
+  field; release=$F
+  field; run=$F
+  field; timeout=$F
+  releaseDir=$root/releases/$environment/$release
+  keepRecord=0
+  phase=verify
+  makeDirectories
+  [ -z "$run" ] || rejoin
+  enter
+  raw=$(rawLink "current-$environment")
+  [ "$raw" = "releases/$environment/$release" ] ||
+    refuse Conflict "$root/current-$environment names $raw, expected releases/$environment/$release"
+  [ -d "$releaseDir" ] || refuse NotFound "$releaseDir does not exist"
+  [ -n "$run" ] || done_ verified
+  openOperation
+  supervise checkBody
+}
+
+process() {
+  field; release=$F
+  field; action=$F
+  field; run=$F
+  field; timeout=$F
+  releaseDir=$root/releases/$environment/$release
+  phase=$action
+  makeDirectories
+  rejoin
+  enter
+  openOperation
+  supervise processBody
+}
+
+# Seen from the link where it names the release: process managers keep the path they were started with.
+processBody() {
+  step=0
+  variable_0_count=0
+  progress "$action"
+  directory=$root
+  if [ "$(rawLink "current-$environment")" = "releases/$environment/$release" ]; then
+    directory=$root/current-$environment
+  elif [ -d "$releaseDir" ]; then
+    directory=$releaseDir
+  fi
+  runUser "$timeout" "$directory" "$run"
+  refuseFailed "the process command $action" Unavailable
+  done_ "$action done"
+}
+
+retire() {
+  fields keep
+  phase=retire
+  enter
+  for name in current previous; do
+    keep_count=$((keep_count + 1))
+    eval "keep_$keep_count=\$(idOf \"\$(rawLink \"$name-$environment\")\")"
+  done
+  kept=$state/kept.$$
+  listed keep >"$kept"
+  for directory in "$root/releases/$environment"/.trash-*; do
+    [ ! -d "$directory" ] || rm -rf "$directory" 2>/dev/null
+  done
+  for directory in "$root/releases/$environment"/*; do
+    [ -d "$directory" ] || continue
+    grep -Fqx -- "${directory##*/}" "$kept" && continue
+    discard "$directory" || say "cannot move $directory away: $trouble" >&2
+    [ -z "$trouble" ] || say "cannot remove all of $directory: $trouble" >&2
+  done
+  rm -f "$kept"
+  retireArtifacts
+  retireRecords
+  done_ retired
+}
+
+retireArtifacts() {
+  used=$state/used.$$
+  for directory in "$root/releases/$environment"/*; do
+    readMarker "$directory" && say "$marker_artifact"
+  done >"$used"
+  for directory in "$state"/artifacts/*; do
+    [ -d "$directory" ] || continue
+    grep -Fqx -- "${directory##*/}" "$used" || rm -rf "$directory"
+  done
+  rm -f "$used"
+}
+
+retireRecords() {
+  ls -t "$state/ops" | tail -n +101 | while IFS= read -r name; do
+    lockBusy "$state/ops/$name/lock" || rm -rf "$state/ops/$name"
+  done
+  if [ "$(wc -l <"$state/journal" 2>/dev/null || echo 0)" -gt 1000 ]; then
+    tail -n 500 "$state/journal" >"$state/journal.new" && syncPaths "$state/journal.new" &&
+      mv -f "$state/journal.new" "$state/journal"
+  fi
+}
+
+# Takes no lock: it ends the one who holds it.
+abort() {
+  field
+  victim=$F
+  phase=abort
+  makeDirectories
+  checkFence
+  opDir=$state/ops/$victim
+  if [ ! -d "$opDir" ] || ! lockBusy "$opDir/lock"; then
+    already=1
+    done_ "nothing runs as $victim"
+  fi
+  : >"$opDir/aborted"
+  patience=$(($(now) + 15))
+  while lockBusy "$opDir/lock"; do
+    group=
+    { IFS= read -r group <"$opDir/group"; } 2>/dev/null
+    [ -z "$group" ] || killGroup "$group"
+    [ "$(now)" -lt "$patience" ] || refuse Unavailable "operation $victim still runs on the host"
+    nap
+  done
+  done_ "aborted $victim"
+}

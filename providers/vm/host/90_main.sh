@@ -1,0 +1,29 @@
+# The conversation: a greeting, so that what a login script printed is not taken for an answer; then one step.
+
+say "slipway 1"
+field; kind=$F
+field; operation=$F
+field; root=$F
+field; environment=$F
+field; application=$F
+field; fence=$F
+field; deadline=$(($(now) + F))
+field; lockWait=$F
+state=$root/.state/$environment
+release=
+releaseDir=
+step=0
+opDir=$state/ops/$operation
+
+case $kind in
+  observe) observe ;;
+  prepare) prepare ;;
+  check) check ;;
+  switch) switch ;;
+  process) process ;;
+  verify) verify ;;
+  undo) undo ;;
+  retire) retire ;;
+  abort) abort ;;
+esac
+exit 97

@@ -1,0 +1,249 @@
+#include "providers/vm/host_request.h"
+
+#include <algorithm>
+
+#include "reconciler/base/strings.h"
+
+#include "embedded/embedded_host_script.h"
+
+namespace slipway::vm {
+namespace {
+
+constexpr int kLockWaitSeconds = 15;
+constexpr std::size_t kMaxName = 128;
+
+// No '!' and no newline: csh takes them for its own even between quotes.
+constexpr std::string_view kBootstrap =
+    "exec /bin/sh -c 'L=${LC_ALL-}; LC_ALL=C; export LC_ALL; IFS= read -r n || exit 97; s=; "
+    "while [ \"$n\" -gt 0 ]; do c=$(dd bs=\"$n\" count=1 2>/dev/null; echo .); c=${c%.}; "
+    "[ -n \"$c\" ] || exit 97; s=$s$c; n=$((n-${#c})); done; eval \"$s\"'";
+
+// Comments and indentation are for readers of the source only.
+std::string compact(std::string_view script) {
+  std::string out;
+  for (const std::string& line : split(script, '\n')) {
+    const std::string_view text = trim(line);
+    if (!text.empty() && text.front() != '#') {
+      out.append(text).append("\n");
+    }
+  }
+  return out;
+}
+
+bool isNameChar(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+         c == '-' || c == '+';
+}
+
+bool isPathName(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxName && text.front() != '.' && text.front() != '-' &&
+         std::all_of(text.begin(), text.end(), isNameChar);
+}
+
+bool isVariableName(std::string_view text) {
+  const auto ok = [](char c) { return (isNameChar(c) && c != '.' && c != '-' && c != '+'); };
+  return !text.empty() && !(text.front() >= '0' && text.front() <= '9') && std::all_of(text.begin(), text.end(), ok);
+}
+
+bool hasControl(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+}
+
+bool isRelativePath(std::string_view path) {
+  if (path.empty() || hasControl(path)) {
+    return false;
+  }
+  const std::vector<std::string> names = split(path, '/');
+  return std::none_of(names.begin(), names.end(),
+                      [](const std::string& name) { return name.empty() || name == "." || name == ".."; });
+}
+
+// Collects the framed arguments; the first wrong one decides the status.
+class Encoder {
+ public:
+  void text(std::string_view what, std::string_view value) {
+    if (value.find('\0') != std::string_view::npos) {
+      fail(cat(what, ": has a NUL byte"));
+    }
+    out_ += hostField(value);
+  }
+  void line(std::string_view what, std::string_view value) {
+    require(!hasControl(value), what, value, "has a control character");
+    out_ += hostField(value);
+  }
+  void number(std::int64_t value) { out_ += hostField(std::to_string(value)); }
+  void name(std::string_view what, std::string_view value) {
+    require(isPathName(value), what, value,
+            "must be letters, digits, '.', '_', '+', '-', not starting with '.' or '-'");
+    out_ += hostField(value);
+  }
+  void paths(std::string_view what, const std::vector<std::string>& values) {
+    number(static_cast<std::int64_t>(values.size()));
+    for (const std::string& value : values) {
+      require(isRelativePath(value), what, value, "must be a relative path without '.' and '..'");
+      out_ += hostField(value);
+    }
+  }
+  void require(bool holds, std::string_view what, std::string_view value, std::string_view rule) {
+    if (!holds) {
+      fail(cat(what, ": \"", printable(value), "\" ", rule));
+    }
+  }
+  void fail(std::string message) {
+    if (status_) {
+      status_ = Status(Code::Invalid, std::move(message));
+    }
+  }
+  Result<std::string> take() && {
+    if (!status_) {
+      return status_;
+    }
+    return std::move(out_);
+  }
+
+ private:
+  std::string out_;
+  Status status_;
+};
+
+std::int64_t wholeSeconds(Duration duration) {
+  return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(duration).count());
+}
+
+void checkOverlap(Encoder& out, const Layout& layout) {
+  std::vector<std::string> all = layout.sharedDirectories;
+  all.insert(all.end(), layout.sharedFiles.begin(), layout.sharedFiles.end());
+  for (const std::string& one : all) {
+    for (const std::string& other : all) {
+      out.require(&one == &other || (other != one && other.rfind(cat(one, "/"), 0) != 0), "layout.shared", other,
+                  cat("lies within \"", one, "\""));
+    }
+  }
+}
+
+void encodeBuild(Encoder& out, const BuildStep& step) {
+  out.line("build.name", step.name);
+  out.text(cat("build step ", step.name, ": run"), step.run);
+  out.number(wholeSeconds(step.timeout));
+  out.number(step.idempotent ? 1 : 0);
+  out.number(static_cast<std::int64_t>(step.env.size()));
+  for (const auto& [name, value] : step.env) {
+    out.require(isVariableName(name), cat("build step ", step.name, ": env"), name, "is no variable name");
+    out.text(cat("build step ", step.name, ": env ", name), cat(name, "=", value));
+  }
+}
+
+struct ActionEncoder {
+  Encoder& out;
+  const StepRequest& request;
+
+  void exec(const std::optional<ExecCheck>& check) const {
+    out.text("exec.run", check ? check->run : std::string());
+    out.number(check ? wholeSeconds(check->timeout) : 0);
+  }
+  void operator()(const ObserveStep&) const {}
+  void operator()(const PrepareStep& step) const {
+    out.name("version", step.releaseId);
+    out.line("identity", step.identity);
+    if (step.artifact == nullptr) {
+      out.fail("prepare: no artifact");
+      return;
+    }
+    std::string digest = step.artifact->digest();
+    std::replace(digest.begin(), digest.end(), ':', '-');
+    out.name("artifact digest", digest);
+    checkOverlap(out, request.layout);
+    out.paths("layout.sharedDirectories", request.layout.sharedDirectories);
+    out.paths("layout.sharedFiles", request.layout.sharedFiles);
+    out.paths("layout.requiredFiles", request.layout.requiredFiles);
+    out.number(static_cast<std::int64_t>(step.build.size()));
+    for (const BuildStep& build : step.build) {
+      encodeBuild(out, build);
+    }
+  }
+  void operator()(const CheckStep& step) const {
+    out.name("version", step.releaseId);
+    out.line("digest", step.digest);
+    out.paths("layout.requiredFiles", step.requiredFiles);
+    exec(step.exec);
+  }
+  void operator()(const SwitchStep& step) const {
+    out.name("version", step.releaseId);
+    out.line("digest", step.digest);
+  }
+  void operator()(const ProcessStep& step) const {
+    if (step.releaseId.empty()) {
+      out.line("version", "");
+    } else {
+      out.name("version", step.releaseId);
+    }
+    out.name("process action", step.action);
+    out.text("process command", step.run);
+    out.number(wholeSeconds(step.timeout));
+  }
+  void operator()(const VerifyStep& step) const {
+    out.name("version", step.releaseId);
+    exec(step.exec);
+  }
+  void operator()(const UndoStep& step) const {
+    out.name("version", step.releaseId);
+    if (step.restoreTo.empty()) {
+      out.line("restoreTo", "");
+    } else {
+      out.name("restoreTo", step.restoreTo);
+    }
+  }
+  void operator()(const RetireStep& step) const {
+    out.number(static_cast<std::int64_t>(step.keep.size()));
+    for (const std::string& id : step.keep) {
+      out.name("keep", id);
+    }
+  }
+  void operator()(const AbortStep& step) const { out.name("operation", step.operationId); }
+};
+
+}  // namespace
+
+std::string_view hostCommand() { return kBootstrap; }
+
+const std::string& hostScript() {
+  static const std::string framed = [] {
+    std::string script;
+    for (const EmbeddedFile& file : embedded_host_script()) {
+      script += compact(file.content);
+    }
+    return cat(script.size(), "\n", script);
+  }();
+  return framed;
+}
+
+std::string hostField(std::string_view value) {
+  const bool plain =
+      value.size() < 256 && std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  return plain ? cat("=", value, "\n") : cat("#", value.size(), "\n", value);
+}
+
+Result<std::string> encodeRequest(const StepRequest& request, Duration remaining) {
+  Encoder out;
+  out.line("step", stepName(request.action));
+  out.name("operation", request.operationId);
+  const std::string& root = request.layout.root;
+  out.require(root.size() > 1 && root.front() == '/' && isRelativePath(std::string_view(root).substr(1)), "layout.root",
+              root, "must be an absolute path other than / without '.', '..' and control characters");
+  out.text("layout.root", root);
+  out.name("layout.environment", request.layout.environment);
+  out.line("application", request.application);
+  out.number(static_cast<std::int64_t>(request.fence));
+  out.number(wholeSeconds(remaining));
+  out.number(std::min<std::int64_t>(kLockWaitSeconds, wholeSeconds(remaining)));
+  std::visit(ActionEncoder{out, request}, request.action);
+  return std::move(out).take();
+}
+
+std::string_view stepName(const StepAction& action) {
+  static constexpr std::string_view kNames[] = {"observe", "prepare", "check",  "switch", "process",
+                                                "verify",  "undo",    "retire", "abort"};
+  return kNames[action.index()];
+}
+
+}  // namespace slipway::vm
