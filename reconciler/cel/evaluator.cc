@@ -70,7 +70,7 @@ Value Evaluator::select(const Expr& node) {
     if (target.i == 0) {
       return target;
     }
-    target = target.items->front();
+    target = Value(target.items->front());  // a copy first: the list goes with the old target
   }
   const bool optional = unwrap || node.optional;
   if (target.kind != Kind::Map && target.kind != Kind::Object) {
@@ -90,7 +90,7 @@ Value Evaluator::has(const Expr& node) {
     if (target.i == 0) {
       return Value::boolean(false);
     }
-    target = target.items->front();
+    target = Value(target.items->front());  // a copy first: the list goes with the old target
   }
   if (target.isError()) {
     return target;

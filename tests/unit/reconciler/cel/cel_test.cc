@@ -154,7 +154,8 @@ TEST(Cel, KnowsQuantitiesUrlsAndOptionals) {
        {"isURL('https://a') && !isURL('a b')", "true"},
        {"self.?a.orValue(3)", "3"},
        {"optional.of(1).hasValue() && !optional.none().hasValue()", "true"},
-       {"self.?a.?b.orValue('none')", "\"none\""}});
+       {"self.?a.?b.orValue('none')", "\"none\""},
+       {"has(optional.of({'a': {'b': 1}}).a) && optional.of({'a': {'b': 1}}).a.b.value() == 1", "true"}});
 }
 
 TEST(Cel, RefusesWhatDoesNotParse) {
