@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <libssh/libssh.h>
 #include <poll.h>
 #include <unistd.h>
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <libssh/libssh.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -84,7 +85,7 @@ void SshConnection::advance() {
       jobs.remove(job);
     }
   }
-  if (ssh_is_connected(session_.get()) == 0) {
+  if (state_ == State::Ready && ssh_is_connected(session_.get()) == 0) {
     fail(Status(Code::Unavailable, cat(describe(target_), ": ", lastError(session_.get()))));
   }
 }

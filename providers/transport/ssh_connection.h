@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include <libssh/libssh.h>
-
 #include "providers/transport/name_resolver.h"
 #include "providers/transport/ssh_job.h"
 #include "providers/transport/ssh_library.h"
 #include "reconciler/base/clock.h"
+
+struct ssh_event_struct;
 
 namespace slipway::transport {
 
@@ -66,7 +66,7 @@ class SshConnection {
   std::size_t nextAddress_ = 0;
   int dialling_ = -1;
   Session session_;
-  ssh_event event_ = nullptr;
+  ssh_event_struct* event_ = nullptr;
   Key key_;
 };
 

@@ -4,6 +4,9 @@
 #include <csignal>
 #include <utility>
 
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+
 #include "providers/transport/ssh_library.h"
 #include "reconciler/base/strings.h"
 
@@ -76,23 +79,23 @@ bool SshJob::open(ssh_session session) {
 }
 
 void SshJob::prepareCallbacks() {
-  callbacks_ = {};
-  callbacks_.userdata = this;
-  callbacks_.channel_data_function = [](ssh_session, ssh_channel, void* data, uint32_t size, int error, void* self) {
+  callbacks_ = std::make_unique<ssh_channel_callbacks_struct>();
+  callbacks_->userdata = this;
+  callbacks_->channel_data_function = [](ssh_session, ssh_channel, void* data, uint32_t size, int error, void* self) {
     return static_cast<SshJob*>(self)->take({static_cast<const char*>(data), size}, error != 0);
   };
-  callbacks_.channel_exit_status_function = [](ssh_session, ssh_channel, int code, void* self) {
+  callbacks_->channel_exit_status_function = [](ssh_session, ssh_channel, int code, void* self) {
     static_cast<SshJob*>(self)->exitCode_ = code;
   };
-  callbacks_.channel_exit_signal_function = [](ssh_session, ssh_channel, const char* name, int, const char*,
-                                               const char*, void* self) {
+  callbacks_->channel_exit_signal_function = [](ssh_session, ssh_channel, const char* name, int, const char*,
+                                                const char*, void* self) {
     static_cast<SshJob*>(self)->exitCode_ = 128 + signalNumber(name);
   };
-  callbacks_.channel_close_function = [](ssh_session, ssh_channel, void* self) {
+  callbacks_->channel_close_function = [](ssh_session, ssh_channel, void* self) {
     static_cast<SshJob*>(self)->closed_ = true;
   };
-  ssh_callbacks_init(&callbacks_);
-  ssh_set_channel_callbacks(channel_, &callbacks_);
+  ssh_callbacks_init(callbacks_.get());
+  ssh_set_channel_callbacks(channel_, callbacks_.get());
 }
 
 bool SshJob::request(ssh_session session) {
@@ -200,7 +203,7 @@ void SshJob::finish(Result<int> exit) {
 
 void SshJob::closeChannel() {
   if (channel_ != nullptr) {
-    ssh_remove_channel_callbacks(channel_, &callbacks_);
+    ssh_remove_channel_callbacks(channel_, callbacks_.get());
     ssh_channel_free(std::exchange(channel_, nullptr));
   }
 }

@@ -4,10 +4,11 @@
 #include <optional>
 #include <string>
 
-#include <libssh/callbacks.h>
-#include <libssh/libssh.h>
-
 #include "reconciler/ports/command_runner.h"
+
+struct ssh_session_struct;
+struct ssh_channel_struct;
+struct ssh_channel_callbacks_struct;
 
 namespace slipway::transport {
 
@@ -30,7 +31,7 @@ class SshJob {
   std::uint64_t bytesSent() const { return sent_; }
 
   // Goes on as far as the session lets it, which is ready for commands. Answers whether it is still at work.
-  bool advance(ssh_session session);
+  bool advance(ssh_session_struct* session);
   void write(std::string_view bytes);
   void closeInput() { closing_ = true; }
   // The session is gone. Answers false when the job did not start and so may go to another.
@@ -41,8 +42,8 @@ class SshJob {
   int moves = 0;            // how often it went to another session
 
  private:
-  bool open(ssh_session session);
-  bool request(ssh_session session);
+  bool open(ssh_session_struct* session);
+  bool request(ssh_session_struct* session);
   bool pump();
   void prepareCallbacks();
   int take(std::string_view bytes, bool error);
@@ -54,8 +55,8 @@ class SshJob {
   RemoteCommand command_;
   RemoteEvents events_;
   State state_ = State::New;
-  ssh_channel channel_ = nullptr;
-  ssh_channel_callbacks_struct callbacks_{};
+  ssh_channel_struct* channel_ = nullptr;
+  std::unique_ptr<ssh_channel_callbacks_struct> callbacks_;
   std::string input_;
   std::size_t inputAt_ = 0;
   std::uint64_t sent_ = 0;

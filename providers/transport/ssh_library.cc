@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <libssh/libssh.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
@@ -49,6 +50,10 @@ bool setOptions(ssh_session session, int fd, const std::string& user, const std:
 }
 
 }  // namespace
+
+void SessionFree::operator()(ssh_session session) const { ssh_free(session); }
+
+void KeyFree::operator()(ssh_key key) const { ssh_key_free(key); }
 
 Result<Session> newSession(int fd, const std::string& user, const std::string& hostKeyAlgorithms) {
   Session session(ssh_new());

@@ -5,21 +5,23 @@
 #include <string_view>
 #include <vector>
 
-#include <libssh/libssh.h>
-
 #include "providers/transport/name_resolver.h"
 #include "reconciler/base/status.h"
 #include "reconciler/ports/command_runner.h"
 
+// libssh's own types; its headers stay in the .cc files.
+struct ssh_session_struct;
+struct ssh_key_struct;
+
 namespace slipway::transport {
 
 struct SessionFree {
-  void operator()(ssh_session session) const { ssh_free(session); }
+  void operator()(ssh_session_struct* session) const;
 };
 using Session = std::unique_ptr<ssh_session_struct, SessionFree>;
 
 struct KeyFree {
-  void operator()(ssh_key key) const { ssh_key_free(key); }
+  void operator()(ssh_key_struct* key) const;
 };
 using Key = std::unique_ptr<ssh_key_struct, KeyFree>;
 
@@ -31,15 +33,15 @@ Result<Session> newSession(int fd, const std::string& user, const std::string& h
 std::string hostKeyAlgorithms(const std::vector<std::string>& pins);
 
 // "type base64" of the key the connected server proved to have.
-Result<std::string> serverKey(ssh_session session);
+Result<std::string> serverKey(ssh_session_struct* session);
 
 // Ok when the server's key is one of the pinned; else Denied naming the fingerprints.
-Status checkServerKey(ssh_session session, const RemoteTarget& target);
+Status checkServerKey(ssh_session_struct* session, const RemoteTarget& target);
 
 // Denied when the text is no key or the passphrase is wrong; nothing of either is in the message.
 Result<Key> importKey(const RemoteTarget& target);
 
-std::string lastError(ssh_session session);
+std::string lastError(ssh_session_struct* session);
 
 // Begins to connect a non-blocking socket; -1 with errno on failure.
 int openSocket(const SocketAddress& address);

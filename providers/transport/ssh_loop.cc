@@ -47,10 +47,11 @@ SshLoop::~SshLoop() {
 
 void SshLoop::run() {
   while (runTasks()) {
+    settleAll();
+    retireIdle();
     openWaiting();
     waitForEvents();
     settleAll();
-    retireIdle();
   }
   const auto all = jobs_;
   for (const auto& [raw, held] : all) {

@@ -51,7 +51,7 @@ ADAPTERS = [
     ('a thread', r'\bstd::(?:jthread|thread|async)\b|\bpthread_create\b',
      ['reconciler/base/system*', 'reconciler/store/*', 'reconciler/apiserver/http_listener*',
       'reconciler/runtime/*', 'reconciler/client/*', 'reconciler/source/*', 'reconciler/metrics/*',
-      'providers/transport/*', 'cmd/*']),
+      'providers/transport/*', 'providers/vm/task_queue*', 'cmd/*']),
     ('a process', r'(?<![\w.:>])(?:system|popen|fork|vfork|execl[ep]?|execv[pe]*|posix_spawnp?)\(|::(?:fork|execv\w*|posix_spawnp?)\(',
      ['reconciler/base/system*', 'cmd/slipway/*']),
     # A library's own way to stop it from inside its callback; caught in the same file.

@@ -1,0 +1,210 @@
+// What every CommandRunner owes, against a real sshd.
+#include <gtest/gtest.h>
+
+#include "providers/transport/host_keys.h"
+#include "providers/transport/ssh_command_runner.h"
+#include "tests/support/command_driver.h"
+#include "tests/support/sshd_fixture.h"
+
+namespace slipway {
+namespace {
+
+struct RunnerKind {
+  const char* name;
+  std::unique_ptr<CommandRunner> (*make)(Clock&, Metrics&, Logger&);
+};
+
+class Runner : public testing::TestWithParam<RunnerKind> {
+ protected:
+  void SetUp() override {
+    if (!SshdFixture::available()) GTEST_SKIP() << "no sshd or ssh-keygen installed";
+    sshd = std::make_unique<SshdFixture>(std::vector<std::string>{"ed25519"});
+    runner = GetParam().make(*clock, metrics, logger);
+  }
+  std::shared_ptr<RunningCommand> run(const std::string& command) {
+    return RunningCommand::start(*runner, sshd->target(), command);
+  }
+
+  std::unique_ptr<Clock> clock = newSystemClock();
+  NullMetrics metrics;
+  NullLogger logger;
+  std::unique_ptr<SshdFixture> sshd;
+  std::unique_ptr<CommandRunner> runner;
+};
+
+TEST_P(Runner, AnswersOutputErrorAndExitCode) {
+  const auto command = run("echo out; echo err >&2; exit 7");
+  const Result<int> exit = command->wait();
+  ASSERT_TRUE(exit) << exit.status().toString();
+  EXPECT_EQ(*exit, 7);
+  EXPECT_EQ(command->output, "out\n");
+  EXPECT_EQ(command->error, "err\n");
+  EXPECT_TRUE(command->started);
+  EXPECT_EQ(command->exits, 1);
+}
+
+TEST_P(Runner, GivesTheInputByteForByteAndEndsIt) {
+  RemoteCommand command;
+  command.command = "cat";
+  command.outputLimit = 16U << 20U;
+  for (int i = 0; i < 3 * 1024 * 1024; ++i) command.input.push_back(static_cast<char>(i * 7 + i / 251));
+  const auto running = RunningCommand::start(*runner, sshd->target(), command);
+  const Result<int> exit = running->wait();
+  ASSERT_TRUE(exit) << exit.status().toString();
+  EXPECT_TRUE(running->output == command.input);
+}
+
+TEST_P(Runner, TakesMoreInputWhileTheCommandRuns) {
+  RemoteCommand command;
+  command.command = "while read -r line; do echo \"got $line\"; done";
+  command.closeInput = false;
+  const auto running = RunningCommand::start(*runner, sshd->target(), command);
+  running->process->write("one\n");
+  running->waitForOutput("got one\n");
+  running->process->write("two\n");
+  running->waitForOutput("got two\n");
+  EXPECT_GE(running->drained, 1);
+  running->process->closeInput();
+  EXPECT_EQ(running->wait().valueOr(-1), 0);
+}
+
+TEST_P(Runner, ManyCommandsRunSideBySide) {
+  std::vector<std::shared_ptr<RunningCommand>> all;
+  for (int i = 0; i < 20; ++i) all.push_back(run("echo " + std::to_string(i)));
+  for (int i = 0; i < 20; ++i) {
+    const Result<int> exit = all[i]->wait();
+    EXPECT_TRUE(exit) << exit.status().toString();
+    EXPECT_EQ(all[i]->output, std::to_string(i) + "\n");
+  }
+}
+
+TEST_P(Runner, RefusesAServerWithoutPinnedKey) {
+  RemoteTarget target = sshd->target("web1");
+  target.hostKeys.clear();
+  const auto command = RunningCommand::start(*runner, target, "true");
+  const Result<int> exit = command->wait();
+  EXPECT_EQ(exit.code(), Code::Denied);
+  EXPECT_NE(exit.status().message().find("slipway server enrol web1"), std::string::npos);
+  EXPECT_FALSE(command->started);
+}
+
+TEST_P(Runner, RefusesAnotherHostKeyThanThePinnedNamingBoth) {
+  const SshdFixture other;
+  RemoteTarget target = sshd->target();
+  target.hostKeys = other.hostKeys();
+  const auto command = RunningCommand::start(*runner, target, "true");
+  const Result<int> exit = command->wait();
+  EXPECT_EQ(exit.code(), Code::Denied) << exit.status().toString();
+  EXPECT_NE(exit.status().message().find(transport::fingerprint(other.hostKeys()[0])), std::string::npos)
+      << exit.status().message();
+  EXPECT_NE(exit.status().message().find(transport::fingerprint(sshd->hostKeys()[0])), std::string::npos)
+      << exit.status().message();
+  EXPECT_FALSE(command->started);
+}
+
+TEST_P(Runner, DoesNotTryAnotherTypeOfHostKey) {
+  const SshdFixture other({"ecdsa"});
+  RemoteTarget target = sshd->target();
+  target.hostKeys = other.hostKeys();
+  const Result<int> exit = RunningCommand::start(*runner, target, "true")->wait();
+  EXPECT_EQ(exit.code(), Code::Denied) << exit.status().toString();
+}
+
+TEST_P(Runner, AWrongKeyIsDeniedWithoutShowingIt) {
+  RemoteTarget target = sshd->target();
+  target.privateKey = sshd->newKey("stranger");
+  Result<int> exit = RunningCommand::start(*runner, target, "true")->wait();
+  EXPECT_EQ(exit.code(), Code::Denied) << exit.status().toString();
+  EXPECT_EQ(exit.status().message().find("PRIVATE"), std::string::npos);
+  target.privateKey = "nonsense";
+  exit = RunningCommand::start(*runner, target, "true")->wait();
+  EXPECT_EQ(exit.code(), Code::Denied) << exit.status().toString();
+}
+
+TEST_P(Runner, AClosedPortIsUnavailable) {
+  RemoteTarget target = sshd->target();
+  target.port = unusedPort();
+  const auto command = RunningCommand::start(*runner, target, "true");
+  EXPECT_EQ(command->wait().code(), Code::Unavailable) << command->wait().status().toString();
+  EXPECT_FALSE(command->started);
+}
+
+TEST_P(Runner, AnUnknownNameIsUnavailable) {
+  RemoteTarget target = sshd->target();
+  target.address = "no-such-host.invalid";
+  EXPECT_EQ(RunningCommand::start(*runner, target, "true")->wait().code(), Code::Unavailable);
+}
+
+TEST_P(Runner, AServerThatDoesNotAnswerTimesOut) {
+  sshd->freeze();
+  RemoteCommand command;
+  command.command = "true";
+  command.deadline = clock->steady() + std::chrono::milliseconds(500);
+  const auto running = RunningCommand::start(*runner, sshd->target(), command);
+  EXPECT_EQ(running->wait().code(), Code::Timeout) << running->wait().status().toString();
+  EXPECT_FALSE(running->started);
+  sshd->thaw();
+}
+
+TEST_P(Runner, ACommandThatRunsTooLongTimesOut) {
+  RemoteCommand command;
+  command.command = "echo started; sleep 60";
+  command.deadline = clock->steady() + std::chrono::seconds(2);
+  const auto running = RunningCommand::start(*runner, sshd->target(), command);
+  EXPECT_EQ(running->wait().code(), Code::Timeout);
+  EXPECT_TRUE(running->started);
+}
+
+TEST_P(Runner, ALostChannelLeavesTheOutcomeUnknown) {
+  const auto running = run("echo started; sleep 60");
+  running->waitForOutput("started");
+  sshd->cutConnections();
+  EXPECT_EQ(running->wait().code(), Code::OutcomeUnknown) << running->wait().status().toString();
+  EXPECT_EQ(run("exit 3")->wait().valueOr(-1), 3);
+}
+
+TEST_P(Runner, AFloodOfOutputIsCutOff) {
+  RemoteCommand command;
+  command.command = "yes";
+  command.outputLimit = 100000;
+  const auto running = RunningCommand::start(*runner, sshd->target(), command);
+  EXPECT_EQ(running->wait().code(), Code::Invalid);
+  EXPECT_LE(running->output.size(), command.outputLimit);
+}
+
+TEST_P(Runner, CancelEndsIt) {
+  const auto running = run("echo started; sleep 60");
+  running->waitForOutput("started");
+  running->process->cancel();
+  EXPECT_EQ(running->wait().code(), Code::Cancelled);
+  running->process->cancel();
+  EXPECT_EQ(running->exits, 1);
+}
+
+TEST_P(Runner, ItsEndCancelsWhatRuns) {
+  const auto running = run("echo started; sleep 60");
+  running->waitForOutput("started");
+  runner.reset();
+  EXPECT_EQ(running->wait().code(), Code::Cancelled);
+}
+
+TEST_P(Runner, TakesEncryptedAndOtherKeys) {
+  RemoteTarget target = sshd->target();
+  target.privateKey = sshd->newKey("locked", "ed25519", "open sesame");
+  sshd->authorize("locked");
+  target.passphrase = "open sesame";
+  EXPECT_TRUE(RunningCommand::start(*runner, target, "true")->wait());
+  target.passphrase.clear();
+  EXPECT_EQ(RunningCommand::start(*runner, target, "true")->wait().code(), Code::Denied);
+  for (const char* type : {"rsa", "ecdsa"}) {
+    target.privateKey = sshd->newKey(type, type);
+    sshd->authorize(type);
+    EXPECT_TRUE(RunningCommand::start(*runner, target, "true")->wait()) << type;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Runner, testing::Values(RunnerKind{"libssh", transport::newSshCommandRunner}),
+                         [](const testing::TestParamInfo<RunnerKind>& kind) { return std::string(kind.param.name); });
+
+}  // namespace
+}  // namespace slipway
