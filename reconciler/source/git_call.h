@@ -31,6 +31,7 @@ struct GitCall {
   SteadyTime deadline;
   std::uint64_t received = 0;
   Status failure;
+  std::string movedTo;  // where the server says the repository is now; empty: where the URL says
 
   // Keeps the first failure; answers what libgit2 wants to see.
   int fail(Status status) {

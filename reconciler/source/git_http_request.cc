@@ -220,10 +220,14 @@ int GitHttpRequest::State::finished(CURLcode result) {
   return call_.fail({code, printable(reason)});
 }
 
+// From the header itself: what curl offers for this has our password in it.
 std::string GitHttpRequest::State::redirectedTo() const {
-  const char* url = nullptr;
-  curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &url);
-  return url == nullptr ? std::string() : std::string(url);
+  curl_header* location = nullptr;
+  if (!isRedirect() || curl_easy_header(easy_.get(), "Location", 0, CURLH_HEADER, -1, &location) != CURLHE_OK) {
+    return {};
+  }
+  const std::string_view to = location->value;
+  return to.starts_with('/') && !to.starts_with("//") ? cat(serverOf(target_.url), to) : std::string(to);
 }
 
 bool GitHttpRequest::State::isRedirect() const {

@@ -20,7 +20,6 @@ constexpr int kRedirects = 3;
 struct HttpSubtransport {
   git_smart_subtransport base{};
   GitCall* call = nullptr;
-  std::string repository;  // after redirects of the first request
 };
 
 struct HttpStream {
@@ -33,10 +32,12 @@ struct HttpStream {
 
 HttpStream& self(git_smart_subtransport_stream* stream) { return *reinterpret_cast<HttpStream*>(stream); }
 
+std::string repository(const GitCall& call) { return call.movedTo.empty() ? call.url.canonical() : call.movedTo; }
+
 GitHttpTarget target(const HttpStream& stream) {
   GitHttpTarget out;
-  out.url =
-      stream.owner->repository + (stream.advertisement ? "/info/refs?service=git-upload-pack" : "/git-upload-pack");
+  out.url = repository(*stream.owner->call) +
+            (stream.advertisement ? "/info/refs?service=git-upload-pack" : "/git-upload-pack");
   out.post = !stream.advertisement;
   out.body = stream.request;
   out.contentType =
@@ -57,10 +58,10 @@ int begin(HttpStream& stream) {
       return 0;
     }
     const std::size_t tail = moved.find("/info/refs");
-    if (!stream.advertisement || tail == std::string::npos || !isSameServer(owner.repository, moved)) {
+    if (!stream.advertisement || tail == std::string::npos || !isSameServer(repository(*owner.call), moved)) {
       return owner.call->fail({Code::Invalid, "the git server redirects to another place: use that address"});
     }
-    owner.repository = moved.substr(0, tail);
+    owner.call->movedTo = moved.substr(0, tail);
   }
   return owner.call->fail({Code::Invalid, "the git server redirects in circles"});
 }
@@ -113,7 +114,6 @@ int newSubtransport(git_smart_subtransport** out, git_transport* /*owner*/, void
   transport->base.close = onClose;
   transport->base.free = onFree;
   transport->call = static_cast<GitCall*>(call);
-  transport->repository = transport->call->url.canonical();
   *out = &transport.release()->base;
   return 0;
 }

@@ -12,10 +12,13 @@ namespace {
 
 // Both structures begin with libgit2's, which is how its callbacks find them. One connection serves the list of refs
 // and then the fetch: the stream is the same.
+struct SshStream;
+
 struct SshSubtransport {
   git_smart_subtransport base{};
   GitCall* call = nullptr;
   std::unique_ptr<GitSshConnection> connection;
+  SshStream* stream = nullptr;  // libgit2's to free
 };
 
 struct SshStream {
@@ -35,13 +38,21 @@ int onWrite(git_smart_subtransport_stream* stream, const char* data, std::size_t
   return connection(stream).write(data, size);
 }
 
-void onStreamFree(git_smart_subtransport_stream* stream) { delete reinterpret_cast<SshStream*>(stream); }
+void onStreamFree(git_smart_subtransport_stream* raw) {
+  auto* stream = reinterpret_cast<SshStream*>(raw);
+  stream->owner->stream = nullptr;
+  delete stream;
+}
 
 int onAction(git_smart_subtransport_stream** out, git_smart_subtransport* raw, const char* /*url*/,
              git_smart_service_t action) {
   auto& owner = *reinterpret_cast<SshSubtransport*>(raw);
   if (action != GIT_SERVICE_UPLOADPACK_LS && action != GIT_SERVICE_UPLOADPACK) {
     return owner.call->fail({Code::Internal, "only fetching is supported"});
+  }
+  if (owner.stream != nullptr) {
+    *out = &owner.stream->base;
+    return 0;
   }
   if (!owner.connection) {
     owner.connection = std::make_unique<GitSshConnection>(*owner.call);
@@ -55,7 +66,8 @@ int onAction(git_smart_subtransport_stream** out, git_smart_subtransport* raw, c
   stream->base.write = onWrite;
   stream->base.free = onStreamFree;
   stream->owner = &owner;
-  *out = &stream.release()->base;
+  owner.stream = stream.release();
+  *out = &owner.stream->base;
   return 0;
 }
 
