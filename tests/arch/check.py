@@ -49,7 +49,7 @@ ADAPTERS = [
      ['reconciler/base/system*', 'cmd/slipwayd/certificates*']),
     ('the environment', r'\b(?:secure_getenv|getenv|setenv|putenv|unsetenv)\b', ['reconciler/base/system*', 'cmd/*']),
     ('a thread', r'\bstd::(?:jthread|thread|async)\b|\bpthread_create\b',
-     ['reconciler/base/system*', 'reconciler/store/*', 'reconciler/apiserver/http_listener*',
+     ['reconciler/base/system*', 'reconciler/store/*', 'reconciler/apiserver/*',
       'reconciler/runtime/*', 'reconciler/client/*', 'reconciler/source/*', 'reconciler/metrics/*',
       'providers/transport/*', 'providers/vm/task_queue*', 'cmd/*']),
     ('a process', r'(?<![\w.:>])(?:system|popen|fork|vfork|execl[ep]?|execv[pe]*|posix_spawnp?)\(|::(?:fork|execv\w*|posix_spawnp?)\(',
