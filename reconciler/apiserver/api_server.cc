@@ -77,6 +77,11 @@ std::vector<std::string> subresourceVerbs(const ResourceInfo& resource, const st
   return {};
 }
 
+// Without a namespace one can look at all of them; nothing is created or deleted that way. Reviews are not stored.
+bool acrossNamespaces(const std::string& verb, const ResourceInfo& resource) {
+  return verb == "list" || verb == "watch" || resource.verbs.size() == 1;
+}
+
 void setMissing(HttpResponse& response, std::string_view name, std::string value) {
   const std::string lower = lowerAscii(name);
   for (const auto& [known, unused] : response.headers) {
@@ -95,7 +100,9 @@ ApiServer::ApiServer(ApiServerParts parts)
 void ApiServer::handle(const HttpRequest& request, std::shared_ptr<HttpResponder> responder) {
   const RegistryPorts& ports = parts_.registry.ports();
   const SteadyTime start = ports.clock.steady();
+  ports.metrics.set("slipway_api_requests_in_flight", {}, ++inFlight_);
   Outcome outcome = route(request, responder);
+  ports.metrics.set("slipway_api_requests_in_flight", {}, --inFlight_);
   const int code = outcome.response ? outcome.response->status : 200;
   ports.metrics.add("slipway_api_requests_total",
                     {{"verb", outcome.verb}, {"resource", outcome.resource}, {"code", std::to_string(code)}});
@@ -214,7 +221,7 @@ ApiServer::Outcome ApiServer::routeResource(const HttpRequest& request, const Re
   } else if (path.name.empty() && (call.verb == "update" || call.verb == "patch")) {
     return refuse(badRequest("name must be provided"));
   } else if (call.verb.empty() || !contains(resource.verbs, call.verb) ||
-             (resource.namespaced && path.ns.empty() && call.verb == "create" && resource.verbs.size() > 1)) {
+             (resource.namespaced && path.ns.empty() && !acrossNamespaces(call.verb, resource))) {
     return refuse(methodNotAllowed());
   }
   if (request.body.size() > kMaxBody) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +48,7 @@ class ApiServer final : public HttpHandler {
 
   ApiServerParts parts_;
   ResourceEndpoint endpoint_;
+  std::atomic<int> inFlight_ = 0;
 };
 
 }  // namespace slipway::apiserver

@@ -59,9 +59,6 @@ void DeleteCollector::run(const std::stop_token& stop) {
     }
     while (!stop.stop_requested() && step()) {
     }
-    if (Status compacted = registry_.compact(); !compacted) {
-      registry_.ports().log.error("old history stays in the store", {{"error", compacted.toString()}});
-    }
   }
 }
 
@@ -94,6 +91,9 @@ bool DeleteCollector::step() {
   }
   for (auto it = going_.begin(); it != going_.end();) {
     it = advance(it->second) ? going_.erase(it) : std::next(it);
+  }
+  if (Status compacted = registry_.compact(); !compacted) {
+    registry_.ports().log.error("old history stays in the store", {{"error", compacted.toString()}});
   }
   return !items.empty();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -48,6 +49,8 @@ class HttpStream {
   // Queues one chunk. False when the client is gone or more than the stream's limit (8 MiB) waits to be sent: the
   // stream is then closed.
   virtual bool write(std::string chunk) = 0;
+  // How many bytes the client has not taken yet: a handler that can wait does, rather than run into the limit.
+  virtual std::size_t waiting() const { return 0; }
   // Ends the body properly.
   virtual void end() = 0;
   // Called once, when the client went away or the stream was closed for being slow. At once if that is so already.

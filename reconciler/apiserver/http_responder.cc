@@ -73,6 +73,7 @@ class StreamHandle final : public HttpStream {
     }
     return result == HttpStreamQueue::Write::First;
   }
+  std::size_t waiting() const override { return queue_->waiting(); }
   void end() override {
     if (queue_->end()) {
       if (const auto sink = sink_.lock()) {
@@ -180,6 +181,11 @@ std::string HttpStreamQueue::take() {
   const std::lock_guard lock(mutex_);
   sending_ = pending_.size();
   return std::exchange(pending_, {});
+}
+
+std::size_t HttpStreamQueue::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return closed_ || ended_ ? 0 : pending_.size() + sending_;
 }
 
 bool HttpStreamQueue::ended() const {

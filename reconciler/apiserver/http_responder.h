@@ -28,6 +28,8 @@ class HttpStreamQueue {
   // Everything that waits, at most once until the next write.
   std::string take();
   bool ended() const;
+  // Bytes that were written and not sent.
+  std::size_t waiting() const;
   void onClosed(std::function<void()> callback);
   // The connection is gone or, with `properly`, the server ends the stream by itself.
   void close(bool properly);

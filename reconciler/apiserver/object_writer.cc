@@ -531,6 +531,9 @@ ApiResult<Written> ObjectWriter::remove(const Target& target, const DeleteOption
                           ") does not match the ResourceVersion in record (", stored->revision,
                           "). The object might have been modified"));
     }
+    if (is(resource, "Namespace") && (name == "default" || name == "kube-system")) {
+      return forbidden(resource, name, "this namespace may not be deleted");
+    }
     const Json live = stored->parse();
     const std::optional<Json> marked = markDeleted(target, live, options.propagation);
     Written out{.object = stored, .created = false, .removed = !marked, .warnings = {}};

@@ -253,6 +253,17 @@ std::optional<Registry::Snapshot> Registry::listAt(const ResourceInfo& resource,
   return items ? std::optional(Snapshot{revision, *std::move(items)}) : std::nullopt;
 }
 
+std::size_t Registry::watches(const ResourceInfo& resource) const {
+  const std::lock_guard lock(mutex_);
+  const auto state = kinds_.find(kindKey(resource));
+  if (state == kinds_.end()) {
+    return 0;
+  }
+  const auto& all = state->second.watches;
+  return static_cast<std::size_t>(
+      std::count_if(all.begin(), all.end(), [](const auto& one) { return !one.expired(); }));
+}
+
 Revision Registry::published() const {
   const std::lock_guard lock(mutex_);
   return published_;
@@ -397,7 +408,8 @@ void Registry::publish(Revision durable) {
       apply(pending, wakes);
     }
     published_ = std::max(published_, durable);
-    if (!collectorWork_.empty()) {
+    if (!collectorWork_.empty() || published_ >= compactAt_) {
+      compactAt_ = published_ + kHistory / 4;
       collector = collectorSignal_;
     }
   }

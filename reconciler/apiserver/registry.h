@@ -115,6 +115,8 @@ class Registry {
 
   // 410 when the changes after options.after are gone or were never made.
   ApiResult<std::shared_ptr<WatchCursor>> watch(const ResourceInfo& resource, WatchCursor::Options options);
+  // How many are open.
+  std::size_t watches(const ResourceInfo& resource) const;
   WatchCursor::Batch read(WatchCursor& cursor, std::size_t limit);
 
   // The newest decided version, durable or not; nullptr when there is none or it is being removed.
@@ -181,6 +183,7 @@ class Registry {
   std::deque<Pending> pending_;
   Revision published_ = 0;
   Revision floor_ = 0;
+  Revision compactAt_ = 0;
   std::unordered_map<std::string, std::set<std::pair<std::string, ObjectKey>>> dependents_;  // by owner's uid
   std::vector<CollectorItem> collectorWork_;
   std::function<void()> collectorSignal_;

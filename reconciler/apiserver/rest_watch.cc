@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t kBatch = 256;
 constexpr std::size_t kChunk = 256U << 10U;  // events are sent together up to this size
-constexpr std::size_t kBurst = 2U << 20U;    // what one call sends of the initial state
-constexpr Duration kBurstPause = std::chrono::milliseconds(20);
+constexpr std::size_t kAhead = 2U << 20U;    // what may wait for a client before it is given more
+constexpr Duration kPause = std::chrono::milliseconds(20);
 constexpr Duration kBookmarkEvery = std::chrono::seconds(60);
 constexpr Duration kBookmarkBeforeEnd = std::chrono::seconds(2);
 constexpr std::int64_t kMinTimeout = 1800;  // seconds; up to twice that
@@ -36,7 +36,11 @@ class WatchTask final : public StreamTask {
   WatchTask(Registry& registry, WatchRequest request, std::shared_ptr<WatchCursor> cursor,
             std::shared_ptr<HttpStream> stream)
       : registry_(registry), request_(std::move(request)), cursor_(std::move(cursor)), stream_(std::move(stream)) {}
-  ~WatchTask() override { cursor_->close(); }
+  ~WatchTask() override {
+    cursor_->close();
+    cursor_.reset();
+    count();
+  }
   WatchTask(const WatchTask&) = delete;
   WatchTask& operator=(const WatchTask&) = delete;
 
@@ -47,6 +51,7 @@ class WatchTask final : public StreamTask {
     nextBookmark_ = std::min(now + kBookmarkEvery, std::max(now, deadline - kBookmarkBeforeEnd));
     const auto& options = request_.options;
     endOfInitial_ = options.sendInitialEvents.value_or(false) && options.bookmarks;
+    count();
   }
 
   // Shared with the stream, which tells when the client is gone.
@@ -60,10 +65,13 @@ class WatchTask final : public StreamTask {
       return std::nullopt;
     }
     if (sent_ < initial_.size()) {
-      return now + kBurstPause;
+      return now + kPause;
     }
-    if (!sendChanges() || !sendBookmark(now)) {
+    if (!sendChanges() || (!behind_ && !sendBookmark(now))) {
       return std::nullopt;
+    }
+    if (behind_ && now < deadline_) {
+      return now + kPause;
     }
     if (now >= deadline_) {
       stream_->end();
@@ -75,6 +83,11 @@ class WatchTask final : public StreamTask {
   void shutdown() override { stream_->end(); }
 
  private:
+  void count() {
+    registry_.ports().metrics.set("slipway_api_watches", {{"resource", request_.resource->plural}},
+                                  static_cast<double>(registry_.watches(*request_.resource)));
+  }
+
   bool flush(std::string& lines) {
     if (lines.empty()) {
       return true;
@@ -96,9 +109,9 @@ class WatchTask final : public StreamTask {
 
   bool sendInitial() {
     std::string lines;
-    std::size_t burst = 0;
+    std::size_t burst = stream_->waiting();
     request_.presentation.now = registry_.ports().clock.wall();
-    while (sent_ < initial_.size() && burst < kBurst) {
+    while (sent_ < initial_.size() && burst < kAhead) {
       append(lines, "ADDED", bytesAs(*request_.resource, *initial_[sent_++]));
       if (lines.size() >= kChunk || sent_ == initial_.size()) {
         burst += lines.size();
@@ -122,7 +135,12 @@ class WatchTask final : public StreamTask {
   bool sendChanges() {
     WatchCursor::Batch batch;
     std::string lines;
-    do {
+    while (true) {
+      // A slow client is not sent more than it takes; if the log moves on without it, it has to list again.
+      behind_ = stream_->waiting() >= kAhead;
+      if (behind_) {
+        return true;
+      }
       batch = registry_.read(*cursor_, kBatch);
       if (batch.expired) {
         registry_.ports().metrics.add("slipway_api_watch_expired_total", {{"resource", request_.resource->plural}});
@@ -144,8 +162,13 @@ class WatchTask final : public StreamTask {
                                       static_cast<double>(batch.items.size()));
       }
       seen_ = std::max(seen_, batch.seen);
-    } while (batch.more);
-    return flush(lines);
+      if (!flush(lines)) {
+        return false;
+      }
+      if (!batch.more) {
+        return true;
+      }
+    }
   }
 
   bool sendBookmark(SteadyTime now) {
@@ -182,6 +205,7 @@ class WatchTask final : public StreamTask {
   std::vector<StoredPtr> initial_;
   std::size_t sent_ = 0;
   bool endOfInitial_ = false;
+  bool behind_ = false;  // changes wait in the log until the client has taken more
   Revision start_ = 0;
   Revision seen_ = 0;
   Revision bookmarked_ = 0;

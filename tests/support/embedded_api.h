@@ -33,11 +33,13 @@ class CapturedAnswer final : public HttpResponder, public std::enable_shared_fro
       text += chunk;
       return !full;
     }
+    std::size_t waiting() const override { return unread; }
     void end() override { ended = true; }
     void onClosed(std::function<void()> callback) override { closed = std::move(callback); }
     std::string text;
     bool ended = false;
-    bool full = false;  // the client is too slow
+    bool full = false;       // the client is gone
+    std::size_t unread = 0;  // what the client has not taken yet
     std::function<void()> closed;
   };
 

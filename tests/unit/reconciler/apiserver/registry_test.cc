@@ -79,6 +79,17 @@ TEST(Registry, ShowsAWriteOnlyWhenItIsDurable) {
   EXPECT_NE(api.registry->get(*resource, {"default", "slow"}), nullptr);
 }
 
+TEST(Registry, LetsTheStoreForgetWhatNoWatchCanAskFor) {
+  EmbeddedApi api;
+  api.call("POST", EmbeddedApi::kReleases, labRelease("a"));
+  const Revision before = api.store->compactedRevision();
+  for (int i = 0; i < 6000; ++i) {
+    api.mergePatch(url("a"), cat(R"({"metadata":{"labels":{"n":")", i, "\"}}}"));
+  }
+  EXPECT_GT(api.store->compactedRevision(), before);
+  EXPECT_GE(api.store->compactedRevision() + 6000, api.store->lastRevision());
+}
+
 TEST(Registry, SaysDataLossWhenTheStoreFailedToSync) {
   EmbeddedApi api;
   api.store->failNextCommit();

@@ -88,6 +88,8 @@ TEST_F(Lists, DeleteWhatASelectorChooses) {
   EXPECT_EQ(names(deleted.second), (Names{"a", "b"}));
   EXPECT_EQ(names(api_.get(releases(""))), Names{"c"});
   EXPECT_EQ(api_.call("DELETE", "/api/v1/namespaces").first, 405);
+  EXPECT_EQ(api_.call("DELETE", "/apis/lab.example.dev/v1/releases").first, 405);
+  EXPECT_EQ(api_.call("DELETE", "/api/v1/namespaces/default").first, 403);
 }
 
 TEST(ContinueTokens, KeepTheKeyAndTheSnapshot) {

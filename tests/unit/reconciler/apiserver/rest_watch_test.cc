@@ -79,7 +79,19 @@ TEST(RestWatch, EndsProperlyAtItsTimeout) {
   EXPECT_EQ(api.clock.pendingTimers(), 0U);
 }
 
-TEST(RestWatch, ForgetsAClientThatIsGoneOrTooSlow) {
+TEST(RestWatch, WaitsForASlowClientInsteadOfSendingMore) {
+  EmbeddedApi api;
+  const auto watch = api.watch(releases("?watch=1"));
+  watch->streaming->unread = 8U << 20U;
+  api.call("POST", releases(""), labRelease("a"));
+  api.advance(seconds(1));
+  EXPECT_TRUE(watch->events().empty());
+  watch->streaming->unread = 0;
+  api.advance(seconds(1));
+  EXPECT_EQ(typesAndNames(watch->events()), std::vector<std::string>{"ADDED a"});
+}
+
+TEST(RestWatch, ForgetsAClientThatIsGone) {
   EmbeddedApi api;
   const auto gone = api.watch(releases("?watch=1"));
   gone->streaming->closed();
