@@ -228,8 +228,11 @@ Result<std::string> encodeRequest(const StepRequest& request, Duration remaining
   out.line("step", stepName(request.action));
   out.name("operation", request.operationId);
   const std::string& root = request.layout.root;
-  out.require(root.size() > 1 && root.front() == '/' && isRelativePath(std::string_view(root).substr(1)), "layout.root",
-              root, "must be an absolute path other than / without '.', '..' and control characters");
+  const std::string_view below = std::string_view(root).substr(root.starts_with("~/")  ? 2
+                                                               : root.starts_with('/') ? 1
+                                                                                       : 0);
+  out.require(below.size() < root.size() && isRelativePath(below), "layout.root", root,
+              "must be an absolute path other than /, or ~/ and a path, without '.', '..' and control characters");
   out.text("layout.root", root);
   out.name("layout.environment", request.layout.environment);
   out.line("application", request.application);

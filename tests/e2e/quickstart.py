@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import shutil
-import string
 import subprocess
 import sys
 import time
@@ -105,10 +104,10 @@ def write_manifests(state, fleet):
     with open(os.open(paths[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as file:
         file.write(''.join(f'---\n{json.dumps(each, indent=2)}\n' for each in server_objects(fleet)))
     with open(os.path.join(SAMPLE, 'hello.yaml')) as file:
-        template = string.Template(file.read())
+        template = file.read()
     for path, version in zip(paths[1:], ('1.0.0', '2.0.0')):
         with open(path, 'w') as file:
-            file.write(template.substitute(version=version, app=app))
+            file.write(template.replace('{{version}}', version).replace('{{app}}', app))
     return paths
 
 

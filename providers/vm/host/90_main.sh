@@ -4,6 +4,8 @@ say "slipway 1"
 field; kind=$F
 field; operation=$F
 field; root=$F
+# Below the login user's home directory, for users who may write nowhere else.
+case $root in "~/"*) root=${HOME:?}/${root#??} ;; esac
 field; environment=$F
 field; application=$F
 field; fence=$F
