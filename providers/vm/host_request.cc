@@ -10,7 +10,7 @@ namespace slipway::vm {
 namespace {
 
 constexpr int kLockWaitSeconds = 15;
-constexpr std::size_t kMaxName = 128;
+constexpr std::size_t kMaxName = 240;
 
 // No '!' and no newline: csh takes them for its own even between quotes.
 constexpr std::string_view kBootstrap =

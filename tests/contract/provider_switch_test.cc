@@ -186,6 +186,7 @@ TEST_P(Switch, CheckRecomputesTheDigestAndRunsTheCheckInTheRelease) {
   StepResult result = driver.run(next(), CheckStep{"1", digest, {"ok"}, ExecCheck{"cat id; : > cache; exit 0"}});
   ASSERT_TRUE(result.status) << result.status.toString();
   EXPECT_EQ(result.digest, digest);
+  EXPECT_EQ(result.observed.current, "");
   result = driver.run(next(), CheckStep{"1", digest, {"ok"}, ExecCheck{"echo broken; exit 3"}});
   EXPECT_EQ(result.exitCode, 3);
   EXPECT_EQ(result.tail, "broken");
@@ -195,6 +196,13 @@ TEST_P(Switch, CheckRecomputesTheDigestAndRunsTheCheckInTheRelease) {
   EXPECT_EQ(result.status.code(), Code::Conflict);
   EXPECT_EQ(result.phase, "digest");
   EXPECT_EQ(driver.run(next(), CheckStep{"9", digest, {}, {}}).status.code(), Code::NotFound);
+}
+
+TEST_P(Switch, CheckTellsWhatIsLive) {
+  ASSERT_TRUE(flip("1").status);
+  const std::string digest = prepare("2");
+  EXPECT_EQ(driver.run(next(), CheckStep{"2", digest, {}, {}}).observed.current, "1");
+  EXPECT_EQ(driver.run(next(), CheckStep{"2", digest, {}, ExecCheck{"true"}}).observed.current, "1");
 }
 
 TEST_P(Switch, VerifyAndProcessLookThroughTheLink) {

@@ -34,6 +34,12 @@ observe() {
   done_ observed
 }
 
+# The gate is also where the controller learns what a later undo returns to.
+sayLive() {
+  id=$(idOf "$(rawLink "current-$environment")")
+  [ "$id" = - ] || say "current $id"
+}
+
 check() {
   field; release=$F
   field; wantedDigest=$F
@@ -44,6 +50,7 @@ check() {
   keepRecord=0
   phase=gate
   makeDirectories
+  sayLive
   [ -z "$run" ] || rejoin
   enter
   refuseForeign
