@@ -91,8 +91,8 @@ class SshVmProvider final : public Provider {
     clock_.startTimer(call->request().deadline, [queue = queue_.mailbox(), weak = std::weak_ptr(call)] {
       queue->post([weak] {
         const auto late = weak.lock();
-        if (late != nullptr && !late->flipped()) {
-          late->cancel(Status(Code::Timeout, "not all targets were ready to switch before the deadline"));
+        if (late != nullptr && !late->armed()) {
+          late->cancel(Status(Code::Timeout, "not ready to switch before the deadline"));
         }
       });
     });

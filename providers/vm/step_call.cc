@@ -126,6 +126,7 @@ void StepCall::react(HostAnswer::Event event) {
       sendArtifact();
       break;
     case HostAnswer::Event::Armed:
+      armed_ = true;
       hooks_.armed(*this);
       break;
     case HostAnswer::Event::Switched:
@@ -209,7 +210,7 @@ void StepCall::cancel(Status why) {
   cancelled_ = std::move(why);
   if (process_ == nullptr) {
     finish(refused(cancelled_, answer_.phase()));
-  } else if (std::holds_alternative<SwitchStep>(request_.action) && !flipped_) {
+  } else if (armed_ && !flipped_) {
     process_->closeInput();  // the host takes its preparations back
   } else {
     process_->cancel();

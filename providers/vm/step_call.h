@@ -41,6 +41,7 @@ class StepCall : public std::enable_shared_from_this<StepCall> {
   void abandon();
 
   const StepRequest& request() const { return request_; }
+  bool armed() const { return armed_; }
   bool flipped() const { return flipped_; }
   bool finished() const { return finished_; }
 
@@ -76,6 +77,7 @@ class StepCall : public std::enable_shared_from_this<StepCall> {
   std::shared_ptr<StepCall> aborting_;  // ends what a call that timed out left running
   bool receiving_ = false;  // the target waits for files: it does nothing before it has all of them
   bool started_ = false;
+  bool armed_ = false;
   bool flipped_ = false;
   bool finished_ = false;
 };
