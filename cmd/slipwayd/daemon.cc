@@ -108,6 +108,10 @@ class Server {
     pump_->stop();
     listener_->stop(std::chrono::seconds(5));
     controllers_->stop();
+    // Ending these ends the steps under way, whose callbacks still need the controllers.
+    http_.reset();
+    provider_.reset();
+    runner_.reset();
     log_->info("stopped");
   }
 

@@ -140,16 +140,18 @@ void StepLauncher::start(const LaunchContext& context, const std::vector<planner
   out.progress = [events](const StepRequest& request, const std::string& phase) {
     events.progress(request.operationId, phase);
   };
-  out.done = [this, events, health, checks = verifying && fromHere](const StepRequest& request, StepResult result) {
+  // A launcher lives as long as one pass of its run; steps live longer.
+  out.done = [&http = http_, &clock = clock_, events, health, checks = verifying && fromHere](
+                 const StepRequest& request, StepResult result) {
     if (!checks || result.outcome != StepResult::Outcome::Done) {
       events.done(request.operationId, std::move(result));
       return;
     }
-    const SteadyTime began = clock_.steady();
-    checkHealth(http_, health, request.target.address,
-                [this, events, began, id = request.operationId, result](const Status& status) {
+    const SteadyTime began = clock.steady();
+    checkHealth(http, health, request.target.address,
+                [&clock, events, began, id = request.operationId, result](const Status& status) {
                   StepResult judged = status ? result : refused(status, "health");
-                  judged.duration = result.duration + (clock_.steady() - began);
+                  judged.duration = result.duration + (clock.steady() - began);
                   events.done(id, std::move(judged));
                 });
   };
@@ -172,8 +174,8 @@ void StepLauncher::abort(const LaunchContext& context, const RunTarget& target, 
   // The kill comes first: a cancelled wait would let go of the connection that the kill may share.
   provider_.start({std::move(request)},
                   {.done =
-                       [this, ended, operationId](const StepRequest& done, const StepResult& result) {
-                         provider_.cancel(operationId);
+                       [&provider = provider_, ended, operationId](const StepRequest& done, const StepResult& result) {
+                         provider.cancel(operationId);
                          ended(done, result);
                        },
                    .output = [](const StepRequest&, std::string_view) {},

@@ -194,13 +194,23 @@ class Scenario(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.directory = tempfile.mkdtemp(prefix='slipway-e2e-')
-        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
+        if os.environ.get('SLIPWAY_KEEP'):
+            print(f'kept: {cls.directory}', flush=True)
+        else:
+            cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
         cls.fleet = cls.make_fleet()
         cls.addClassCleanup(cls.fleet.stop)
         cls.fleet.start()
         cls.cluster = Cluster(BIN, os.path.join(cls.directory, 'slipwayd'))
         cls.addClassCleanup(cls.cluster.stop)
         cls.cluster.start()
+
+    def tearDown(self):
+        if self.cluster.process and self.cluster.process.poll() is not None:
+            code = self.cluster.process.returncode
+            if not os.environ.get('SLIPWAY_KEEP'):
+                self.cluster.start()  # the other tests have a daemon again
+            self.fail(f'slipwayd ended by itself with {code}; its log ends with:\n{self.cluster.log()[-3000:]}')
 
     def application(self, servers=None):
         name = self.id().rsplit('.', 1)[1].replace('test_', '').replace('_', '-')[:50].strip('-')
