@@ -48,12 +48,12 @@ class Stories:
         shop.mark(broken, 'broken')
         run = shop.deploy('2.0.0', 'Failed', build=COUNTED_BUILD)
         self.assertEqual(self.every('1.0.0'), shop.links())
-        step = shop.step(run, broken.name, 'Prepare')
+        step = shop.step(run, broken.name, 'prepare')
         self.assertEqual(('Failed', 'assets', 7), (step['state'], step['phase'], step['exitCode']))
         self.assertIn('cannot make assets', step['tail'])
         self.assertIn(broken.name, run['status']['message'])
         for server in shop.servers:
-            state = shop.step(run, server.name, 'Prepare')['state']
+            state = shop.step(run, server.name, 'prepare')['state']
             self.assertEqual('Failed' if server is broken else 'Done', state)
             self.assertIn('2.0.0', shop.prepared(server))
         code, output = self.cluster.slipway('logs', run['metadata']['name'], '-n', shop.namespace, '--server', broken.name)
@@ -76,7 +76,7 @@ class Stories:
         shop.apply('2.0.0', build=HELD_BUILD)
         name = processes.wait_for(lambda: [run['metadata']['name'] for run in shop.runs()
                                            if run['metadata']['name'] not in known], 30, 'a run')[0]
-        shop.wait_for_step(name, lost.name, 'Prepare', ['Done'])
+        shop.wait_for_step(name, lost.name, 'prepare', ['Done'])
         lost.stop()
         try:
             shop.mark(first, 'go-2.0.0')
@@ -139,7 +139,7 @@ class Stories:
         self.cluster.apply(shop.server_object(victim, hostKeys=[other.host_key]))
         run = shop.deploy('2.0.0', 'Failed')
         self.assertEqual(self.every('1.0.0'), shop.links())
-        step = shop.step(run, victim.name, 'Prepare')
+        step = shop.step(run, victim.name, 'prepare')
         self.assertEqual('Denied', step['code'])
         self.assertEqual(1, step['tries'])
         self.assertRegex(step['message'].lower(), 'host key')
