@@ -1,8 +1,9 @@
-# slipway_library(reconciler/base [INTERFACE] LINK ...): every .cc file of the folder as static library reconciler_base.
+# slipway_library(reconciler/base [INTERFACE] LINK ...): every .cc file of the folder and the folders in it as static
+# library reconciler_base.
 function(slipway_library folder)
   cmake_parse_arguments(ARG "INTERFACE" "" "LINK" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc ${CMAKE_SOURCE_DIR}/${folder}/*/*.cc)
   if(ARG_INTERFACE OR NOT sources)
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE ${ARG_LINK})

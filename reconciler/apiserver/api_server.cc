@@ -4,8 +4,8 @@
 #include <set>
 #include <utility>
 
-#include "reconciler/apiserver/discovery.h"
-#include "reconciler/apiserver/openapi.h"
+#include "reconciler/apiserver/forms/discovery.h"
+#include "reconciler/apiserver/forms/openapi.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::apiserver {

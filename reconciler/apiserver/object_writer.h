@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "reconciler/apiserver/managed_fields.h"
-#include "reconciler/apiserver/negotiation.h"
+#include "reconciler/apiserver/forms/managed_fields.h"
+#include "reconciler/apiserver/forms/negotiation.h"
 #include "reconciler/apiserver/registry.h"
 #include "reconciler/apiserver/rest_error.h"
 

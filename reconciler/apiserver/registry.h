@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "reconciler/apiserver/discovery.h"
+#include "reconciler/apiserver/forms/discovery.h"
 #include "reconciler/apiserver/list_selector.h"
 #include "reconciler/apiserver/rest_error.h"
 #include "reconciler/apiserver/watch_cache.h"

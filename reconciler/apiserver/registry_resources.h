@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "reconciler/apiserver/builtin_resources.h"
-#include "reconciler/apiserver/resource_info.h"
+#include "reconciler/apiserver/forms/builtin_resources.h"
+#include "reconciler/apiserver/forms/resource_info.h"
 #include "reconciler/schema/crd.h"
 
 namespace slipway::apiserver {

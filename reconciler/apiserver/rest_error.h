@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
-#include "reconciler/apiserver/http_message.h"
-#include "reconciler/apiserver/resource_info.h"
+#include "reconciler/apiserver/forms/http_message.h"
+#include "reconciler/apiserver/forms/resource_info.h"
 #include "reconciler/base/json.h"
 #include "reconciler/base/status.h"
 #include "reconciler/schema/field_error.h"

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "reconciler/apiserver/http_message.h"
+#include "reconciler/apiserver/forms/http_message.h"
 #include "reconciler/apiserver/list_selector.h"
 #include "reconciler/apiserver/object_writer.h"
 

@@ -4,9 +4,9 @@
 #include <charconv>
 #include <utility>
 
+#include "reconciler/apiserver/forms/table.h"
 #include "reconciler/apiserver/patch_document.h"
 #include "reconciler/apiserver/rest_watch.h"
-#include "reconciler/apiserver/table.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::apiserver {

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "reconciler/apiserver/http_message.h"
-#include "reconciler/apiserver/negotiation.h"
+#include "reconciler/apiserver/forms/http_message.h"
+#include "reconciler/apiserver/forms/negotiation.h"
 #include "reconciler/apiserver/object_writer.h"
 #include "reconciler/apiserver/registry.h"
 #include "reconciler/apiserver/rest_options.h"

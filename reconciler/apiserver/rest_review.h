@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "reconciler/apiserver/http_message.h"
+#include "reconciler/apiserver/forms/http_message.h"
 #include "reconciler/apiserver/rest_error.h"
 #include "reconciler/base/json.h"
 

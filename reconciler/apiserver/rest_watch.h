@@ -3,11 +3,11 @@
 #include <memory>
 #include <string>
 
-#include "reconciler/apiserver/http_message.h"
+#include "reconciler/apiserver/forms/http_message.h"
+#include "reconciler/apiserver/forms/table.h"
 #include "reconciler/apiserver/registry.h"
 #include "reconciler/apiserver/rest_options.h"
 #include "reconciler/apiserver/rest_stream.h"
-#include "reconciler/apiserver/table.h"
 #include "reconciler/ports/run_log.h"
 
 namespace slipway::apiserver {

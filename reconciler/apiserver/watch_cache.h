@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "reconciler/api/kinds.h"
-#include "reconciler/apiserver/resource_info.h"
+#include "reconciler/apiserver/forms/resource_info.h"
 #include "reconciler/base/json.h"
 #include "reconciler/ports/store.h"
 

@@ -44,7 +44,7 @@ PROVIDER = {'providers/transport', PORTS, API, BASE}  # providers/<any other>; n
 ADAPTERS = [
     ('the time', r'\b(?:system|steady|high_resolution)_clock::now\b|\b(?:gettimeofday|clock_gettime|localtime(?:_r)?)\b|'
                  r'(?<![\w.:>])time\((?:nullptr|NULL|0|&)',
-     ['reconciler/base/system*', 'reconciler/apiserver/http_listener*', 'reconciler/client/http_connection*']),
+     ['reconciler/base/system*', 'reconciler/apiserver/listener/http_listener*', 'reconciler/client/http_connection*']),
     ('randomness', r'\brandom_device\b|\bmt19937\w*|\b(?:std::rand|srand|getrandom|RAND_bytes|arc4random)\b|(?<![\w.:>])rand\(',
      ['reconciler/base/system*', 'cmd/slipwayd/certificates*']),
     ('the environment', r'\b(?:secure_getenv|getenv|setenv|putenv|unsetenv)\b', ['reconciler/base/system*', 'cmd/*']),

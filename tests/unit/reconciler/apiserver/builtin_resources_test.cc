@@ -1,4 +1,4 @@
-#include "reconciler/apiserver/builtin_resources.h"
+#include "reconciler/apiserver/forms/builtin_resources.h"
 
 #include <set>
 

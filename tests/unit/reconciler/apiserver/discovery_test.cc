@@ -1,4 +1,4 @@
-#include "reconciler/apiserver/discovery.h"
+#include "reconciler/apiserver/forms/discovery.h"
 
 #include <gtest/gtest.h>
 

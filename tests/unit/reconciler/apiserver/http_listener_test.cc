@@ -1,4 +1,4 @@
-#include "reconciler/apiserver/http_listener.h"
+#include "reconciler/apiserver/listener/http_listener.h"
 
 #include <atomic>
 #include <condition_variable>

@@ -8,8 +8,8 @@
 #include <openssl/ssl.h>
 #include <sys/stat.h>
 
-#include "reconciler/apiserver/http_listener.h"
-#include "reconciler/apiserver/pki.h"
+#include "reconciler/apiserver/listener/http_listener.h"
+#include "reconciler/apiserver/listener/pki.h"
 #include "reconciler/base/strings.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/loopback_client.h"

@@ -1,10 +1,10 @@
-#include "reconciler/apiserver/managed_fields.h"
+#include "reconciler/apiserver/forms/managed_fields.h"
 
 #include <gtest/gtest.h>
 
-#include "reconciler/apiserver/builtin_resources.h"
-#include "reconciler/apiserver/field_set.h"
-#include "reconciler/apiserver/typed_merge.h"
+#include "reconciler/apiserver/forms/builtin_resources.h"
+#include "reconciler/apiserver/forms/field_set.h"
+#include "reconciler/apiserver/forms/typed_merge.h"
 #include "reconciler/schema/yaml.h"
 #include "tests/support/seeded_random.h"
 

@@ -1,4 +1,4 @@
-#include "reconciler/apiserver/negotiation.h"
+#include "reconciler/apiserver/forms/negotiation.h"
 
 #include <gtest/gtest.h>
 

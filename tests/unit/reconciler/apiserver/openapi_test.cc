@@ -1,8 +1,8 @@
-#include "reconciler/apiserver/openapi.h"
+#include "reconciler/apiserver/forms/openapi.h"
 
 #include <gtest/gtest.h>
 
-#include "reconciler/apiserver/builtin_resources.h"
+#include "reconciler/apiserver/forms/builtin_resources.h"
 #include "reconciler/schema/yaml.h"
 
 namespace slipway::apiserver {

@@ -1,4 +1,4 @@
-#include "reconciler/apiserver/protobuf.h"
+#include "reconciler/apiserver/forms/protobuf.h"
 
 #include <cstring>
 

@@ -1,4 +1,4 @@
-#include "reconciler/apiserver/table.h"
+#include "reconciler/apiserver/forms/table.h"
 
 #include <gtest/gtest.h>
 
