@@ -21,6 +21,7 @@ std::shared_ptr<ActiveRun> ReleaseReconciler::activeRun(const ObjectKey& release
     uid = runUid;
     active = std::make_shared<ActiveRun>();
     active->mailbox = std::make_shared<Mailbox>([wake = services_.wake, release] { wake(release); });
+    services_.metrics.set("slipway_runs_open", {}, static_cast<double>(active_.size()));
   }
   return active;
 }
@@ -28,6 +29,7 @@ std::shared_ptr<ActiveRun> ReleaseReconciler::activeRun(const ObjectKey& release
 void ReleaseReconciler::forget(const ObjectKey& release) {
   const std::lock_guard lock(mutex_);
   active_.erase(release);
+  services_.metrics.set("slipway_runs_open", {}, static_cast<double>(active_.size()));
 }
 
 // One reconciliation of one Release.
@@ -339,6 +341,27 @@ class ReleaseReconciler::Visit {
         .status();
   }
 
+  void measure() const {
+    MetricLabels labels{{"namespace", release_.meta.ns}, {"release", release_.meta.name}};
+    services_.metrics.set("slipway_release_ready", labels, ready() ? 1 : 0);
+    if (!run_.has_value()) {
+      return;
+    }
+    std::map<std::string, int> counts{{"desired", 0}, {"live", 0}, {"failed", 0}};
+    for (const RunTarget& target : run_->status.targets) {
+      counts["desired"] += target.gone ? 0 : 1;
+      counts["live"] +=
+          target.stateOf(StepKind::Verify) == StepState::Done && target.stateOf(StepKind::Undo) != StepState::Done;
+      counts["failed"] += std::any_of(target.steps.begin(), target.steps.end(),
+                                      [](const auto& step) { return step.second.state == StepState::Failed; });
+    }
+    for (const auto& [state, count] : counts) {
+      MetricLabels with = labels;
+      with.emplace_back("state", state);
+      services_.metrics.set("slipway_release_targets", with, count);
+    }
+  }
+
   bool ready() const {
     const Condition* condition = findCondition(release_.status.conditions, "Ready");
     return condition != nullptr && condition->status == "True";
@@ -369,6 +392,7 @@ Result<Action> ReleaseReconciler::reconcile(const ObjectKey& key) {
   Result<ObjectPtr> object = services_.reader.get(kRelease, key);
   if (!object && object.code() == Code::NotFound) {
     forget(key);
+    services_.metrics.forget("release", key.name);
     return Action{};
   }
   SLIPWAY_RETURN_IF_ERROR(object.status());

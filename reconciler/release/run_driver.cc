@@ -336,6 +336,7 @@ Status RunDriver::decide(const planner::Plan& plan) {
 Status RunDriver::enter(RunPhase phase, const std::string& reason, const std::string& message) {
   const bool changed =
       run_.status.transitions.empty() || run_.status.phase != phase || run_.status.transitions.back().reason != reason;
+  measurePhase(phase);
   SLIPWAY_RETURN_IF_ERROR(enterPhase(run_.status, phase, reason, message, services_.clock.wall()));
   if (changed) {
     const bool bad = phase == RunPhase::Failed || phase == RunPhase::RollingBack || phase == RunPhase::RolledBack ||
@@ -343,6 +344,18 @@ Status RunDriver::enter(RunPhase phase, const std::string& reason, const std::st
     announce(bad ? EventType::Warning : EventType::Normal, reason, message);
   }
   return Status::ok();
+}
+
+void RunDriver::measurePhase(RunPhase next) const {
+  if (run_.status.transitions.empty() || run_.status.phase == next) {
+    return;
+  }
+  Result<WallTime> entered = parseTime(run_.status.transitions.back().enteredAt);
+  if (entered) {
+    services_.metrics.observe("slipway_run_phase_duration_seconds",
+                              {{"phase", std::string(phaseName(run_.status.phase))}},
+                              std::chrono::duration<double>(services_.clock.wall() - *entered).count());
+  }
 }
 
 LaunchContext RunDriver::launchContext() const {

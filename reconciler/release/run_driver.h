@@ -35,6 +35,7 @@ class RunDriver {
   planner::Plan planNow() const;
   Status decide(const planner::Plan& plan);
   Status enter(RunPhase phase, const std::string& reason, const std::string& message);
+  void measurePhase(RunPhase next) const;
   void launch(const std::vector<planner::PlannedStep>& wave);
   void kill(const std::vector<std::string>& operations);
   LaunchContext launchContext() const;

@@ -120,6 +120,12 @@ void bookOutcome(ReleaseStatus& status, const ReleaseRun& run) {
     entry.badReason = run.status.message;
     status.versions.applied = commonBefore(run);
   }
+  const bool switchedEverywhere = std::all_of(
+      run.status.targets.begin(), run.status.targets.end(),
+      [](const RunTarget& target) { return target.gone || target.stateOf(StepKind::Switch) == StepState::Done; });
+  if (run.status.phase == RunPhase::Failed && switchedEverywhere) {
+    status.versions.applied = run.spec.version;  // it runs there, unwell: rollback.policy None left it
+  }
   if (run.status.phase == RunPhase::Completed) {
     status.versions.applied = run.spec.version;
     status.versions.stable = run.spec.version;
