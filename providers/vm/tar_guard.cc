@@ -9,7 +9,7 @@ namespace slipway::vm {
 namespace {
 
 constexpr std::size_t kBlock = 512;
-constexpr std::uint64_t kMaxPax = 64U << 10U;
+constexpr std::uint64_t kMaxExtra = 64U << 10U;
 
 std::string_view text(std::string_view field) { return field.substr(0, field.find('\0')); }
 
@@ -53,7 +53,7 @@ Status TarGuard::take(std::string_view bytes) {
       bytes.remove_prefix(some);
       continue;
     }
-    const std::size_t wanted = pax_ > 0 ? pax_ : kBlock;
+    const std::size_t wanted = extra_ > 0 ? extra_ : kBlock;
     const std::size_t some = std::min(wanted - block_.size(), bytes.size());
     block_.append(bytes.substr(0, some));
     bytes.remove_prefix(some);
@@ -61,9 +61,8 @@ Status TarGuard::take(std::string_view bytes) {
       continue;
     }
     const std::string block = std::exchange(block_, {});
-    if (pax_ > 0) {
-      pax_ = 0;
-      takePax(std::string_view(block).substr(0, paxSize_));
+    if (std::exchange(extra_, 0) > 0) {
+      SLIPWAY_RETURN_IF_ERROR(takeExtra(std::string_view(block).substr(0, extraSize_)));
     } else {
       SLIPWAY_RETURN_IF_ERROR(takeHeader(block));
     }
@@ -77,12 +76,13 @@ Status TarGuard::takeHeader(std::string_view header) {
   }
   const std::uint64_t size = octal(header.substr(124, 12));
   const char type = header[156];
-  if (type == 'x') {
-    if (size == 0 || size > kMaxPax) {
-      return refused("pax header", "has an impossible size");
+  if (type == 'x' || type == 'L' || type == 'K') {
+    if (size == 0 || size > kMaxExtra) {
+      return refused("extra header", "has an impossible size");
     }
-    paxSize_ = size;
-    pax_ = padded(size);
+    extraType_ = type;
+    extraSize_ = size;
+    extra_ = padded(size);
     return Status::ok();
   }
   const std::string_view prefix = text(header.substr(345, 155));
@@ -95,7 +95,10 @@ Status TarGuard::takeHeader(std::string_view header) {
   if (!longTarget_.empty()) {
     target = std::exchange(longTarget_, {});
   }
-  skip_ = type == '0' || type == '\0' ? padded(size) : 0;
+  std::uint64_t content = size;
+  const std::string longSize = std::exchange(longSize_, {});
+  std::from_chars(longSize.data(), longSize.data() + longSize.size(), content);
+  skip_ = type == '0' || type == '\0' ? padded(content) : 0;
   return takeEntry(type, name, target);
 }
 
@@ -128,22 +131,45 @@ Status TarGuard::takeEntry(char type, const std::string& name, const std::string
   return Status::ok();
 }
 
-void TarGuard::takePax(std::string_view records) {
+Status TarGuard::takeExtra(std::string_view content) {
+  switch (extraType_) {
+    case 'L':
+      return remember(longName_, text(content));
+    case 'K':
+      return remember(longTarget_, text(content));
+    default:
+      return takePax(content);
+  }
+}
+
+Status TarGuard::takePax(std::string_view records) {
   while (!records.empty()) {
     std::size_t length = 0;
     const auto [end, error] = std::from_chars(records.data(), records.data() + records.size(), length);
     const std::size_t digits = static_cast<std::size_t>(end - records.data());
     if (error != std::errc() || length <= digits + 1 || length > records.size()) {
-      return;
+      return refused("extra header", "is malformed");
     }
     const std::string_view record = records.substr(digits + 1, length - digits - 2);
     if (record.starts_with("path=")) {
-      longName_ = record.substr(5);
+      SLIPWAY_RETURN_IF_ERROR(remember(longName_, record.substr(5)));
     } else if (record.starts_with("linkpath=")) {
-      longTarget_ = record.substr(9);
+      SLIPWAY_RETURN_IF_ERROR(remember(longTarget_, record.substr(9)));
+    } else if (record.starts_with("size=")) {
+      longSize_ = record.substr(5);
     }
     records.remove_prefix(length);
   }
+  return Status::ok();
+}
+
+// Unpackers differ in which of two long names they take: they must be the same.
+Status TarGuard::remember(std::string& slot, std::string_view value) {
+  if (!slot.empty() && slot != value) {
+    return refused(slot, cat("has another name too: ", printable(value)));
+  }
+  slot = value;
+  return Status::ok();
 }
 
 }  // namespace slipway::vm

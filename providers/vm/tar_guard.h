@@ -9,9 +9,9 @@
 
 namespace slipway::vm {
 
-// Watches a tar stream (ustar with pax headers) on its way to a server and refuses what could write outside of the
-// directory it is unpacked in: absolute names, "..", links that leave the tree, entries below a link, and types other
-// than file, directory and symbolic link.
+// Watches a tar stream (ustar with pax headers and GNU's long names) on its way to a server and refuses what could
+// write outside of the directory it is unpacked in: absolute names, "..", links that leave the tree, entries below a
+// link, and types other than file, directory and symbolic link.
 class TarGuard {
  public:
   // Takes the next bytes. Invalid, naming the entry; then the stream must not be used.
@@ -20,14 +20,18 @@ class TarGuard {
  private:
   Status takeHeader(std::string_view header);
   Status takeEntry(char type, const std::string& name, const std::string& target);
-  void takePax(std::string_view records);
+  Status takeExtra(std::string_view content);
+  Status takePax(std::string_view records);
+  static Status remember(std::string& slot, std::string_view value);
 
-  std::string block_;       // an incomplete header, or the pax records being read
-  std::uint64_t skip_ = 0;  // bytes of content and padding that are not looked at
-  std::uint64_t pax_ = 0;   // bytes of pax records, with padding, still to come into block_
-  std::uint64_t paxSize_ = 0;
+  std::string block_;        // an incomplete header, or the extra header being read
+  std::uint64_t skip_ = 0;   // bytes of content and padding that are not looked at
+  std::uint64_t extra_ = 0;  // bytes of an extra header, with padding, that come into block_
+  std::uint64_t extraSize_ = 0;
+  char extraType_ = 0;  // x: pax records, L: long name, K: long link target
   std::string longName_;
   std::string longTarget_;
+  std::string longSize_;
   std::set<std::string, std::less<>> links_;
 };
 

@@ -51,22 +51,34 @@ TEST(TarGuard, RefusesWhatLeavesTheTree) {
 }
 
 TEST(TarGuard, RefusesOtherKindsOfEntries) {
-  for (const char type : {'1', '3', '4', '6', 'L', 'K', 'S', 'g'}) {
+  for (const char type : {'1', '3', '4', '6', 'S', 'g'}) {
     std::string header = entry("a");
     header[156] = type;
     EXPECT_FALSE(judge(header)) << type;
   }
 }
 
-TEST(TarGuard, ReadsLongNamesFromPaxHeaders) {
-  std::string header = entry("pax");
-  header[156] = 'x';
-  const std::string record = "15 path=/etc/x\n";
-  std::string size = "00000000017";
-  header.replace(124, size.size(), size);
-  std::string body = record;
-  body.resize(512);
-  EXPECT_FALSE(judge(header + body + entry("innocent")));
+std::string extra(char type, std::string body) {
+  std::string header = entry("extra", {body});
+  header[156] = type;
+  body.resize((body.size() + 511) / 512 * 512);
+  return header + body;
+}
+
+TEST(TarGuard, ReadsLongNamesOfBothKinds) {
+  const std::string good(300, 'n');
+  EXPECT_FALSE(judge(extra('x', "15 path=/etc/x\n") + entry("innocent")));
+  EXPECT_FALSE(judge(extra('L', std::string("../x\0", 5)) + entry("innocent")));
+  EXPECT_FALSE(judge(extra('K', "/etc") + link("a", "b")));
+  EXPECT_FALSE(judge(extra('x', "14 linkpath=/\n") + link("a", "b")));
+  EXPECT_FALSE(judge(extra('x', "999 path=x\n") + entry("a")));
+  EXPECT_TRUE(judge(extra('x', "310 path=" + good + "\n") + extra('L', good) + entry("nnn") + link("a", "b")));
+  EXPECT_FALSE(judge(extra('x', "310 path=" + good + "\n") + extra('L', "other") + entry("nnn")));
+}
+
+TEST(TarGuard, SkipsContentByTheSizeOfTheExtraHeader) {
+  const std::string inside = entry("../not an entry");
+  EXPECT_TRUE(judge(extra('x', "12 size=512\n") + entry("a") + inside));
 }
 
 TEST(TarSpool, KeepsTheArchiveForManyReaders) {
@@ -77,7 +89,8 @@ TEST(TarSpool, KeepsTheArchiveForManyReaders) {
   EXPECT_EQ((*spool)->read(0, 1)->substr(0, 1), "b");
   EXPECT_EQ((*spool)->read(512, 3)->substr(0, 1), "y");
   EXPECT_EQ((*spool)->read(5000, 10)->size(), 0U);
-  EXPECT_FALSE(TarSpool::make(FakeArtifact(std::map<std::string, File>{{"l", {"/etc", ArtifactFile::Type::Symlink}}}), {}));
+  EXPECT_FALSE(
+      TarSpool::make(FakeArtifact(std::map<std::string, File>{{"l", {"/etc", ArtifactFile::Type::Symlink}}}), {}));
 }
 
 TEST(Manifest, IsSortedByBytesAndRefusesLineBreaks) {
