@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/temp_dir.h"
+
 namespace slipway {
 
 // A shell the host script must work in, and the programs it finds there.
@@ -24,17 +26,10 @@ struct HostShell {
 
 // A folder of links to busybox and nothing else: no flock, no GNU options. Made once a process.
 inline std::string busyboxPath() {
-  static const std::string path = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "slipway-busybox-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    std::atexit([] {
-      std::error_code ignored;
-      std::filesystem::remove_all(busyboxPath(), ignored);
-    });
-    if (std::system(("/bin/busybox --install -s " + name + " 2>/dev/null").c_str()) != 0) return std::string();
-    return name;
-  }();
-  return path;
+  static const TempDir folder;
+  static const bool installed =
+      std::system(("/bin/busybox --install -s " + folder.path() + " 2>/dev/null").c_str()) == 0;
+  return installed ? folder.path() : std::string();
 }
 
 inline std::vector<HostShell> hostShells() {
