@@ -1,1 +1,3 @@
-int main() { return 0; }
+#include "cmd/slipway/commands.h"
+
+int main(int argc, char** argv) { return slipway::cli::run(argc, argv); }

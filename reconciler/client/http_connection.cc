@@ -120,7 +120,8 @@ bool Connection::await(const bool& done, SteadyTime deadline) {
   io_.restart();
   while (!done) {
     const auto until = std::chrono::time_point_cast<std::chrono::steady_clock::duration>(deadline);
-    if (io_.run_one_until(until) == 0 && !done) {
+    // What is ready counts even when the deadline has passed.
+    if (io_.poll_one() == 0 && io_.run_one_until(until) == 0 && !done) {
       return false;
     }
   }

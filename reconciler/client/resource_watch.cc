@@ -40,13 +40,21 @@ bool isFinal(Code code) { return code == Code::Denied || code == Code::Invalid |
 
 }  // namespace
 
-ResourceWatch::ResourceWatch(ApiClient& client, Clock& clock, const Kind& kind, ObjectKey key)
-    : client_(client), clock_(clock), kind_(kind), key_(std::move(key)), lastAnswer_(clock.steady()) {}
+ResourceWatch::ResourceWatch(ApiClient& client, Clock& clock, const Kind& kind, ObjectKey key, std::string labels)
+    : client_(client),
+      clock_(clock),
+      kind_(kind),
+      key_(std::move(key)),
+      labels_(std::move(labels)),
+      lastAnswer_(clock.steady()) {}
 
 ApiRequest ResourceWatch::baseRequest() const {
   ApiRequest request{.path = resourcePath(kind_, {key_.ns, ""})};
   if (!key_.name.empty()) {
     request.query.emplace_back("fieldSelector", "metadata.name=" + key_.name);
+  }
+  if (!labels_.empty()) {
+    request.query.emplace_back("labelSelector", labels_);
   }
   return request;
 }

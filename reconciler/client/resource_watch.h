@@ -15,8 +15,9 @@ namespace slipway::client {
 // further Added, Modified and Deleted events. Events may repeat. Not thread-safe.
 class ResourceWatch {
  public:
-  // In one namespace (all when empty), of one object (all when `name` is empty). `client` and `clock` must outlive it.
-  ResourceWatch(ApiClient& client, Clock& clock, const Kind& kind, ObjectKey key);
+  // In one namespace (all when empty), of one object (all when `name` is empty), with these labels ("a=b,c"). `client`
+  // and `clock` must outlive it.
+  ResourceWatch(ApiClient& client, Clock& clock, const Kind& kind, ObjectKey key, std::string labels = {});
 
   // The next event; nothing when none came in time. Bookmarks and Expired are handled here and never shown. Lost
   // connections are an error only when the server cannot be reached for a minute; Denied and Invalid at once.
@@ -34,6 +35,7 @@ class ResourceWatch {
   Clock& clock_;
   const Kind kind_;
   const ObjectKey key_;
+  const std::string labels_;
   bool listed_ = false;
   std::string version_;
   std::unique_ptr<ByteStream> stream_;
