@@ -534,7 +534,7 @@ void Registry::rebuildTable() {
   for (const auto& [name, resources] : defined_) {
     all.insert(all.end(), resources.begin(), resources.end());
   }
-  table_ = newResourceTable(std::move(all));
+  table_ = newResourceTable(inDiscoveryOrder(std::move(all)));
 }
 
 // A changed definition may bring new defaults and new selectable fields for what is there already.

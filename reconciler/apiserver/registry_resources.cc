@@ -1,5 +1,7 @@
 #include "reconciler/apiserver/registry_resources.h"
 
+#include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -38,6 +40,23 @@ std::vector<ResourcePtr> resourcesOf(const schema::Crd& crd) {
     out.push_back(std::move(info));
   }
   return out;
+}
+
+std::vector<ResourcePtr> inDiscoveryOrder(std::vector<ResourcePtr> resources) {
+  std::stable_sort(resources.begin(), resources.end(), [](const ResourcePtr& a, const ResourcePtr& b) {
+    return a->custom != b->custom ? !a->custom : a->custom && a->group < b->group;
+  });
+  std::map<std::string, std::string> owners;  // short name → qualified resource
+  for (ResourcePtr& resource : resources) {
+    const auto taken = [&](const std::string& name) {
+      return owners.emplace(name, resource->qualified()).first->second != resource->qualified();
+    };
+    auto shown = std::make_shared<ResourceInfo>(*resource);
+    if (std::erase_if(shown->shortNames, taken) > 0) {
+      resource = std::move(shown);
+    }
+  }
+  return resources;
 }
 
 const ResourceInfo& definitionResource() {

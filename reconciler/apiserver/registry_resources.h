@@ -11,6 +11,10 @@ namespace slipway::apiserver {
 // The resources a definition declares: one for each served version.
 std::vector<ResourcePtr> resourcesOf(const schema::Crd& crd);
 
+// Built-in groups first, as given, then the others by name: clients look names up in this order. A short name that two
+// resources claim stays with the first, so that nobody has to guess which one is meant.
+std::vector<ResourcePtr> inDiscoveryOrder(std::vector<ResourcePtr> resources);
+
 // customresourcedefinitions itself.
 const ResourceInfo& definitionResource();
 

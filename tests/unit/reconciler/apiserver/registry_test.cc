@@ -124,6 +124,20 @@ TEST(Registry, ServesAKindFromTheMomentItIsDefinedUntilItsDefinitionIsGone) {
   EXPECT_EQ(list.find("items")->asArray().size(), 0U);
 }
 
+TEST(Registry, GivesAShortNameToOneResourceOnly) {
+  EmbeddedApi api;
+  const std::string definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+  for (const char* group : {"zoo.dev", "alpha.dev"}) {
+    Json definition = labDefinition();
+    definition["metadata"]["name"] = cat("releases.", group);
+    definition["spec"]["group"] = group;
+    definition["spec"]["names"]["shortNames"] = Json::array({"rel", "cm"});
+    ASSERT_EQ(api.call("POST", definitions, definition.dump()).first, 201);
+  }
+  EXPECT_EQ(api.registry->resource("alpha.dev", "v1", "releases")->shortNames, std::vector<std::string>{"rel"});
+  EXPECT_TRUE(api.registry->resource("zoo.dev", "v1", "releases")->shortNames.empty());
+}
+
 TEST(Registry, TellsWhatIsWrongWithADefinition) {
   EmbeddedApi api;
   Json definition = labDefinition();
