@@ -59,7 +59,7 @@ class BadInput(Scenario):
         code, output = self.cluster.try_kubectl('-n', self.app.namespace, 'apply', '-f', path)
         self.assertNotEqual(0, code, output)
         self.assertIn(field, output)
-        code, output = self.cluster.slipway('lint', '-f', path)
+        code, output = self.cluster.slipway('lint', path)
         self.assertEqual(2, code, output)
         self.assertIn(field, output)
         self.assertIn(f'{path}:{line}' if line else path, output)
@@ -69,7 +69,18 @@ class BadInput(Scenario):
         self.assert_refused(GOOD.replace('    keepReleases', '    keepRelease'), 'spec.layout.keepRelease', 13)
 
     def test_a_duplicate_key(self):
-        self.assert_refused(GOOD.replace('  source:', '  version: "2.0.0"\n  source:'), 'version', 7)
+        """kubectl itself keeps the last of two equal keys before it sends anything: what we see ourselves, we refuse."""
+        path = self.file(GOOD.replace('  source:', '  version: "2.0.0"\n  source:'))
+        for command in (['lint', path], ['apply', '-n', self.app.namespace, '-f', path]):
+            code, output = self.cluster.slipway(*command)
+            self.assertEqual(2, code, output)
+            self.assertRegex(output, rf'{path}:7:.*version')
+        twice = '{"apiVersion":"slipway.dev/v1alpha1","kind":"Release","metadata":{"name":"a","name":"b"},"spec":{}}'
+        with self.assertRaises(ApiError) as caught:
+            self.cluster.request('POST', f'{GROUP}/namespaces/{self.app.namespace}/releases?fieldValidation=Strict', twice)
+        self.assertEqual(400, caught.exception.code)
+        self.assertIn('metadata.name', str(caught.exception))
+        self.assert_nothing_changed()
 
     def test_a_wrong_type(self):
         self.assert_refused(GOOD.replace('keepReleases: 5', 'keepReleases: five'), 'spec.layout.keepReleases', 13)
@@ -89,7 +100,7 @@ class BadInput(Scenario):
 
     def test_a_yaml_bomb(self):
         began = time.monotonic()
-        code, output = self.cluster.slipway('lint', '-f', self.file(BOMB))
+        code, output = self.cluster.slipway('lint', self.file(BOMB))
         self.assertEqual(2, code, output[:2000])
         self.assertLess(time.monotonic() - began, 5)
         with self.assertRaises(ApiError) as caught:

@@ -12,7 +12,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 
 def lint(path):
-    done = subprocess.run([os.path.join(BIN, 'slipway'), 'lint', '-f', path], text=True, stdout=subprocess.PIPE,
+    done = subprocess.run([os.path.join(BIN, 'slipway'), 'lint', path], text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     return done.returncode, done.stdout
 
