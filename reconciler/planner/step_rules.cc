@@ -32,9 +32,10 @@ int maxTries(StepKind kind, const Health& health) {
   return 1;
 }
 
-bool isTransient(const StepRecord& record) {
+// The step never began on the target: nothing is recorded there under its id.
+bool neverBegan(const StepRecord& record) {
   const bool connecting = record.phase.empty() || record.phase == "connect";
-  return record.code == codeName(Code::Unavailable) || (record.code == codeName(Code::Timeout) && connecting);
+  return connecting && (record.code == codeName(Code::Unavailable) || record.code == codeName(Code::Timeout));
 }
 
 }  // namespace
@@ -47,7 +48,7 @@ NextTry nextTry(StepKind kind, const StepRecord& record, const Health& health) {
   if (record.state == StepState::Failed && record.code == codeName(Code::OutcomeUnknown)) {
     return NextTry::No;
   }
-  if (record.state == StepState::Unknown || isTransient(record)) {
+  if (record.state == StepState::Unknown || neverBegan(record)) {
     return NextTry::SameId;
   }
   switch (kind) {

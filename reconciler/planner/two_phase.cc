@@ -219,7 +219,8 @@ class Pass {
       return takeBack(StepKind::Restart, restart);
     }
     count("undone", undo);
-    if (status_.phase != RunPhase::RollingBack) {  // nothing had been touched yet: the phase is still a row of the record
+    if (status_.phase !=
+        RunPhase::RollingBack) {  // nothing had been touched yet: the phase is still a row of the record
       plan_.checkAgain = Duration(0);
       return at(RunPhase::RollingBack, status_.decisions.revertReason, status_.decisions.revertMessage);
     }

@@ -12,7 +12,9 @@
 
 namespace slipway::release {
 
-ReleaseReconciler::ReleaseReconciler(Services services) : services_(std::move(services)) {}
+ReleaseReconciler::ReleaseReconciler(Services services)
+    : services_(std::move(services)),
+      launcher_(services_.reader, services_.provider, services_.http, services_.clock) {}
 
 std::shared_ptr<ActiveRun> ReleaseReconciler::activeRun(const ObjectKey& release, const std::string& runUid) {
   const std::lock_guard lock(mutex_);
@@ -187,7 +189,7 @@ class ReleaseReconciler::Visit {
     }
     SLIPWAY_RETURN_IF_ERROR(initialise());
     std::shared_ptr<ActiveRun> active = owner_.activeRun(release_.meta.key(), run_->meta.uid);
-    Result<Action> driven = RunDriver(services_, release_, *run_, *active).drive();
+    Result<Action> driven = RunDriver(services_, owner_.launcher_, {release_, *run_, *active}).drive();
     SLIPWAY_RETURN_IF_ERROR(driven.status());
     action_ = *driven;
     if (!open()) {

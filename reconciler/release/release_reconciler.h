@@ -11,6 +11,7 @@
 #include "reconciler/release/active_run.h"
 #include "reconciler/release/requests.h"
 #include "reconciler/release/services.h"
+#include "reconciler/release/step_launcher.h"
 
 namespace slipway::release {
 
@@ -31,6 +32,7 @@ class ReleaseReconciler final : public Reconciler {
   void forget(const ObjectKey& release);
 
   Services services_;
+  StepLauncher launcher_;
   std::mutex mutex_;
   // By release: the open run's uid and what this process knows of it.
   std::map<ObjectKey, std::pair<std::string, std::shared_ptr<ActiveRun>>> active_;

@@ -29,13 +29,13 @@ ObjectKey leaseKey(const std::string& ns, const std::string& release, const std:
   return {ns, cat("slipway-", destination, "-", release)};
 }
 
-RunDriver::RunDriver(Services& services, const Release& release, ReleaseRun& run, ActiveRun& active)
+RunDriver::RunDriver(Services& services, StepLauncher& launcher, Subject subject)
     : services_(services),
-      release_(release),
-      run_(run),
-      active_(active),
-      before_(run.status),
-      launcher_(services.reader, services.provider, services.http, services.clock) {}
+      launcher_(launcher),
+      release_(subject.release),
+      run_(subject.run),
+      active_(subject.active),
+      before_(subject.run.status) {}
 
 Result<Action> RunDriver::drive() {
   takeMessages();

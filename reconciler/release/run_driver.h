@@ -17,7 +17,13 @@ namespace slipway::release {
 // The record is durable before every effect and again after it.
 class RunDriver {
  public:
-  RunDriver(Services& services, const Release& release, ReleaseRun& run, ActiveRun& active);
+  // The launcher outlives every step that it started: the driver does not.
+  struct Subject {
+    const Release& release;
+    ReleaseRun& run;
+    ActiveRun& active;
+  };
+  RunDriver(Services& services, StepLauncher& launcher, Subject subject);
 
   // `run` has the new status afterwards. Conflict: somebody changed the run; read it again.
   Result<Action> drive();
@@ -47,12 +53,12 @@ class RunDriver {
   Duration leaseCheck() const;
 
   Services& services_;
+  StepLauncher& launcher_;
   const Release& release_;
   ReleaseRun& run_;
   ActiveRun& active_;
   RunStatus before_;
   std::size_t taken_ = 0;
-  StepLauncher launcher_;
 };
 
 // The lease of an application on a destination.

@@ -112,27 +112,41 @@ StepRequest StepLauncher::requestFor(const LaunchContext& context, const RunTarg
   return request;
 }
 
-void StepLauncher::start(const LaunchContext& context, const std::vector<planner::PlannedStep>& wave,
-                         const LaunchEvents& events) {
+std::vector<StepRequest> StepLauncher::admit(const LaunchContext& context,
+                                             const std::vector<planner::PlannedStep>& wave,
+                                             const LaunchEvents& events) const {
   std::vector<StepRequest> requests;
-  const Health health = context.run.spec.spec.health;
-  const bool fromHere = health.http.has_value() || health.tcpPort.has_value();
-  bool verifying = false;
+  std::string without;
   for (const planner::PlannedStep& step : wave) {
     const RunTarget& target = context.run.status.targets[step.ref.target];
-    StepRequest request = requestFor(context, target, step.ref.kind, step.operationId);
     Result<RemoteTarget> access = resolveAccess(reader_, context.run.meta.ns, target.name, target.uid);
     if (!access) {
       events.done(step.operationId, refused(access.status(), access.code() == Code::NotFound ? "gone" : "access"));
+      without = target.name;
       continue;
     }
-    request.target = std::move(*access);
-    verifying = step.ref.kind == StepKind::Verify;
-    requests.push_back(std::move(request));
+    requests.push_back(requestFor(context, target, step.ref.kind, step.operationId));
+    requests.back().target = std::move(*access);
   }
+  if (!without.empty() && wave.front().ref.kind == StepKind::Switch) {
+    for (const StepRequest& request : requests) {
+      events.done(request.operationId,
+                  refused({Code::Cancelled, cat("not switched: ", without, " cannot be reached")}, "arm"));
+    }
+    requests.clear();
+  }
+  return requests;
+}
+
+void StepLauncher::start(const LaunchContext& context, const std::vector<planner::PlannedStep>& wave,
+                         const LaunchEvents& events) {
+  std::vector<StepRequest> requests = admit(context, wave, events);
   if (requests.empty()) {
     return;
   }
+  const Health health = context.run.spec.spec.health;
+  const bool verifying = wave.front().ref.kind == StepKind::Verify;
+  const bool fromHere = health.http.has_value() || health.tcpPort.has_value();
   StepEvents out;
   out.output = [events](const StepRequest& request, std::string_view text) {
     events.output(request.target.name, std::string(text));

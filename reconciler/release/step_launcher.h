@@ -28,7 +28,7 @@ struct LaunchEvents {
   std::function<void(std::string operationId, std::string phase)> progress;
 };
 
-// Turns planned steps into provider steps and health checks. Thread-safe.
+// Turns planned steps into provider steps and health checks. Thread-safe. Must outlive every step that it started.
 class StepLauncher {
  public:
   StepLauncher(const ApiReader& reader, Provider& provider, HttpClient& http, Clock& clock);
@@ -41,6 +41,10 @@ class StepLauncher {
              const LaunchEvents& events);
 
  private:
+  // The wave with access to its targets. Steps without are answered here; of a switch that is the whole wave: what
+  // cannot be armed everywhere flips nowhere.
+  std::vector<StepRequest> admit(const LaunchContext& context, const std::vector<planner::PlannedStep>& wave,
+                                 const LaunchEvents& events) const;
   StepRequest requestFor(const LaunchContext& context, const RunTarget& target, StepKind kind,
                          const std::string& operationId) const;
 

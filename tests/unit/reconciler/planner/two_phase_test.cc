@@ -103,6 +103,7 @@ TEST(TwoPhasePlan, MakesAChangedPreparationAgainOnce) {
 TEST(TwoPhasePlan, RetriesAServerThatCouldNotBeReachedUnderTheSameId) {
   ReleaseRun run = runOver(1);
   fail(run, 0, StepKind::Prepare, Code::Unavailable, 1);
+  record(run, 0, StepKind::Prepare).phase = "connect";
   Plan plan = planFor(run, {{{0, StepKind::Prepare}, std::chrono::seconds(2)}});
   EXPECT_THAT(plan.wave, IsEmpty());
   EXPECT_EQ(plan.checkAgain, std::chrono::seconds(2));
@@ -157,6 +158,7 @@ TEST(TwoPhasePlan, UndoesTheFleetWhenOneSwitchFailsTwice) {
   EXPECT_EQ(plan.wave[0].ref.kind, StepKind::Undo);
   EXPECT_EQ(plan.wave[0].ref.target, 2U) << "in reverse";
 
+  run.status.phase = plan.phase;
   setAll(run, StepKind::Undo, StepState::Done);
   EXPECT_EQ(planFor(run).phase, RunPhase::RolledBack);
 }
