@@ -2,6 +2,7 @@
 """What ./dev quickstart and ./dev stop do once the programs are built.
 
 quickstart.py start --state DIR --bin DIR      quickstart.py stop --state DIR [--purge]
+quickstart.py break|mend SERVER --state DIR
 
 Every process started is noted in DIR/processes.json with its number and start time; stop ends exactly those.
 """
@@ -15,7 +16,7 @@ import time
 
 import processes
 from cluster import Cluster
-from sshds import SshFleet
+from sshds import SshFleet, descendants, sshd_program
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SAMPLE = os.path.join(TOP, 'manifests', 'samples', 'quickstart')
@@ -58,25 +59,53 @@ class Notes:
         return ended
 
 
-def end_restarted_servers(state):
-    """Servers that a person started again by hand, with the configuration that is in the state directory."""
-    ended, servers = [], os.path.join(state, 'servers')
-    for name in sorted(os.listdir(servers)) if os.path.isdir(servers) else []:
-        try:
-            with open(os.path.join(servers, name, 'sshd.pid')) as file:
-                pid = int(file.read())
-            with open(f'/proc/{pid}/cmdline') as file:
-                if os.path.join(servers, name, 'sshd_config') not in file.read():
-                    continue
-        except (OSError, ValueError):
-            continue
-        processes.end(pid, processes.start_time(pid))
-        ended.append(name)
-    return ended
+def names_of_servers(state):
+    servers = os.path.join(state, 'servers')
+    return sorted(name for name in os.listdir(servers) if os.path.isdir(os.path.join(servers, name))) \
+        if os.path.isdir(servers) else []
+
+
+def listener_of(state, name):
+    """The number of the sshd that serves this server's directory; None when there is none."""
+    directory = os.path.join(state, 'servers', name)
+    try:
+        with open(os.path.join(directory, 'sshd.pid')) as file:
+            pid = int(file.read())
+        with open(f'/proc/{pid}/cmdline') as file:
+            return pid if os.path.join(directory, 'sshd_config') in file.read() else None
+    except (OSError, ValueError):
+        return None
+
+
+def end_server(state, name):
+    """The sshd with its sessions, as a power cut would. False when it is not running."""
+    pid = listener_of(state, name)
+    if pid is None:
+        return False
+    for each in [pid] + descendants(pid):
+        processes.end(each, processes.start_time(each))
+    return True
+
+
+def end_mended_servers(state):
+    return [name for name in names_of_servers(state) if end_server(state, name)]
+
+
+def break_or_mend(state, command, name):
+    if name not in names_of_servers(state):
+        print(f'There is no server {name!r}; there are: {", ".join(names_of_servers(state)) or "none, run ./dev quickstart"}.')
+        return 2
+    if command == 'break':
+        print(f'{name}: its sshd and every session are gone.' if end_server(state, name) else f'{name} is not running.')
+        return 0
+    if listener_of(state, name) is None:
+        processes.run(sshd_program(), '-f', os.path.join(state, 'servers', name, 'sshd_config'))
+    print(f'{name} is running.')
+    return 0
 
 
 def stop(state, purge):
-    ended = Notes(state).end_all() + end_restarted_servers(state)
+    ended = Notes(state).end_all() + end_mended_servers(state)
     print(f'Stopped: {", ".join(ended)}.' if ended else 'Nothing of quickstart is running.')
     if purge:
         shutil.rmtree(state, ignore_errors=True)
@@ -156,18 +185,16 @@ def read_served(fleet, server):
 def hints(state, cluster, fleet, no_kubectl):
     here = os.path.relpath(state, os.getcwd())
     bin_directory = os.path.relpath(cluster.bin, os.getcwd())
-    victim = fleet.servers[1]
-    config = os.path.join(state, 'servers', victim.name, 'sshd_config')
+    victim = fleet.servers[1].name
     apply = f'{bin_directory}/slipway apply' if no_kubectl else 'kubectl apply'
     look = f'{bin_directory}/slipway get releases' if no_kubectl else 'kubectl get slipway -o wide'
     return f'''
 Look around:     export KUBECONFIG={cluster.kubeconfig}
                  {look}; {bin_directory}/slipway status hello
 On the servers:  ls -l {here}/servers/*/home/hello
-Break a server:  kill {victim.pid}    # the sshd of {victim.name}
+Break a server:  ./dev break {victim}
                  {apply} -f {here}/hello-v2.yaml; {bin_directory}/slipway status hello -w
-                 (nothing is switched anywhere; mend it with: /usr/sbin/sshd -f {config}
-                  and: {bin_directory}/slipway retry hello)
+                 (nothing is switched anywhere; then: ./dev mend {victim}; {bin_directory}/slipway retry hello -w)
 Stop everything: ./dev stop
 '''
 
@@ -199,7 +226,7 @@ def deploy(state, cluster, fleet):
 
 def start(state, bin_directory):
     notes = Notes(state)
-    if notes.end_all() + end_restarted_servers(state):
+    if notes.end_all() + end_mended_servers(state):
         say('An earlier quickstart was still running: stopped')
     if os.path.isdir(state):
         shutil.rmtree(state)  # each quickstart shows the whole way, from nothing
@@ -229,7 +256,8 @@ def start(state, bin_directory):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('command', choices=['start', 'stop'])
+    parser.add_argument('command', choices=['start', 'stop', 'break', 'mend'])
+    parser.add_argument('server', nargs='?', default='')
     parser.add_argument('--state', required=True)
     parser.add_argument('--bin')
     parser.add_argument('--purge', action='store_true')
@@ -237,6 +265,8 @@ def main():
     state = os.path.abspath(arguments.state)
     if arguments.command == 'stop':
         return stop(state, arguments.purge)
+    if arguments.command in ('break', 'mend'):
+        return break_or_mend(state, arguments.command, arguments.server)
     try:
         return start(state, arguments.bin)
     except KeyboardInterrupt:

@@ -27,6 +27,24 @@ def make_key(path):
         return file.read().strip()
 
 
+def descendants(listener):
+    """The processes `sshd` below a listener: one or two for each session."""
+    parents = {}
+    for entry in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{entry}/stat') as file:
+                name, _, rest = file.read().partition('(')[2].rpartition(')')
+        except OSError:
+            continue
+        if name == 'sshd':
+            parents[int(entry)] = int(rest.split()[1])
+    found, level = [], [listener]
+    while level:
+        level = [pid for pid, parent in parents.items() if parent in level]
+        found += level
+    return found
+
+
 class SshServer:
     """One sshd. Everything it needs is in `directory`; `home` below it is what a session sees as $HOME."""
 
@@ -91,23 +109,11 @@ SetEnv HOME={self.home}
             return False
 
     def stop(self):
-        """Ends the server and its sessions, as a power cut would: a session's process belongs to the same sshd."""
-        for pid, started in [(self.pid, self.started)] + self._sessions():
+        """Ends the server and its sessions, as a power cut would."""
+        for pid, started in [(self.pid, self.started)] + [(each, processes.start_time(each)) for each in descendants(self.pid)]:
             processes.end(pid, started, 5)
         if self.process:
             self.process.wait()
-
-    def _sessions(self):
-        found = []
-        for entry in os.listdir('/proc'):
-            if entry.isdigit():
-                try:
-                    with open(f'/proc/{entry}/stat') as file:
-                        if int(file.read().rsplit(')', 1)[1].split()[1]) == self.pid:
-                            found.append((int(entry), processes.start_time(int(entry))))
-                except OSError:
-                    continue
-        return found
 
     def path(self, layout_root):
         """Where a directory given as ~/name is for this server."""
