@@ -330,8 +330,20 @@ def check_unfinished(tree):
                 tree.breach(rule, path, number, match.group(0))
 
 
+def check_status(tree):
+    rule = 'status: the tests that docs/requirements-status.md names exist'
+    path = 'docs/requirements-status.md'
+    sources = ''.join(text for name, text in tree.texts.items() if name.startswith('tests/'))
+    cases = {f'{suite}.{case}' for suite, case in re.findall(r'\bTEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\s*\)', sources)}
+    known = cases | {case.split('.')[0] for case in cases} | set(re.findall(r'\bdef (test_\w+)', sources))
+    for number, line in enumerate(tree.texts.get(path, '').split('\n'), 1):
+        for named in re.findall(r'`(test_\w+|[A-Z]\w+\.[A-Z]\w+|[A-Z][a-z]+[A-Z]\w+)`', line):
+            if named not in known:
+                tree.breach(rule, path, number, f'there is no test {named}')
+
+
 CHECKS = [check_layers, check_links, check_libraries, check_adapters, check_forbidden, check_order, check_sizes,
-          check_headers, check_paths, check_unfinished]
+          check_headers, check_paths, check_unfinished, check_status]
 
 
 def run(root):

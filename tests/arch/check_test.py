@@ -119,6 +119,11 @@ class Rules(unittest.TestCase):
     def test_paths_of_one_machine(self):
         self.assert_breach('README.md', 'cd ' + '/home' + '/me/slipway\n', 'exists on one machine only', 1)
 
+    def test_documents_name_tests_that_exist(self):
+        self.assert_breach('docs/requirements-status.md', 'done | `Plan.DoesIt`\n', 'there is no test Plan.DoesIt', 1)
+        self.assertEqual([], breaches({'docs/requirements-status.md': '`Plan.DoesIt`, `test_it`\n',
+                                       'tests/unit/a.cc': 'TEST(Plan, DoesIt) {}\n', 'tests/e2e/a.py': 'def test_it(): pass\n'}))
+
     def test_unfinished_marks(self):
         self.assert_breach('reconciler/api/a.cc', '// TO' + 'DO later\n', 'unfinished', 1)
 
