@@ -2,7 +2,6 @@
 
 #include "cmd/slipway/follow.h"
 #include "cmd/slipway/text_table.h"
-#include "reconciler/api/run.h"
 #include "reconciler/base/strings.h"
 #include "reconciler/client/resource_watch.h"
 
@@ -230,7 +229,7 @@ int requestVerb(Context& context, const VerbRequest& request) {
     return context.fail(api.status());
   }
   const ObjectKey key{context.ns(), request.release};
-  const auto before = (*api)->get(kRelease, key);
+  const auto before = fetchRelease(**api, key);
   if (!before) {
     return context.fail(before.status());
   }
@@ -263,10 +262,9 @@ int requestVerb(Context& context, const VerbRequest& request) {
     return kConverged;
   }
   FollowOptions follow;
-  const Json* status = before->find("status");
-  const auto phase = phaseFromName(status == nullptr ? "" : status->getString("phase"));
   // A run that goes on is what the verb is about; otherwise it starts another one.
-  follow.afterRun = phase && isTerminal(*phase) ? status->getString("currentRun") : "";
+  const std::string current = before->run ? before->run->at({"metadata", "name"})->asString() : "";
+  follow.afterRun = before->run && standingOfRun(*before->run, false) == Standing::Progressing ? "" : current;
   follow.backIsGood = request.verb == "rollback";
   return followRelease(context, key, follow);
 }

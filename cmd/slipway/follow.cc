@@ -11,6 +11,7 @@ namespace slipway::cli {
 namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(200);
+constexpr auto kStartWait = std::chrono::seconds(10);
 
 const Json* conditionOf(const Json& release, std::string_view type) {
   const Json* conditions = release.at({"status", "conditions"});
@@ -99,6 +100,8 @@ class Follower {
   void take(const WatchEvent& event, bool release);
   void show();
   int finish(Standing standing);
+  const Json* newestRun() const;
+  Standing standing() const;
 
   Context& context_;
   const FollowOptions& options_;
@@ -106,6 +109,7 @@ class Follower {
   const ObjectKey key_;
   client::ResourceWatch releases_;
   client::ResourceWatch runs_;
+  const SteadyTime started_;
   ObjectPtr release_;
   bool gone_ = false;
   std::vector<ObjectPtr> knownRuns_;
@@ -142,12 +146,41 @@ Status Follower::drain(client::ResourceWatch& watch, Duration timeout, bool rele
   }
 }
 
+const Json* Follower::newestRun() const {
+  const Json* newest = nullptr;
+  std::pair<std::string, std::size_t> highest;
+  for (const ObjectPtr& known : knownRuns_) {
+    const std::string name = nameIn(*known);
+    const Json* created = known->at({"metadata", "creationTimestamp"});
+    // Names of one release's runs differ in the number at their end alone.
+    std::pair<std::string, std::size_t> rank{created == nullptr ? "" : created->asString(), name.size()};
+    if (newest == nullptr || rank > highest || (rank == highest && name > nameIn(*newest))) {
+      highest = std::move(rank);
+      newest = known.get();
+    }
+  }
+  return newest;
+}
+
+Standing Follower::standing() const {
+  if (!options_.afterRun) {
+    return standingOf(*release_);
+  }
+  const Json* run = newestRun();
+  if (run != nullptr && nameIn(*run) != *options_.afterRun) {
+    return standingOfRun(*run, options_.backIsGood);
+  }
+  // The run that was asked for may never start.
+  const bool late = context_.clock().steady() - started_ > kStartWait;
+  return late && standingOf(*release_) == Standing::Failed ? Standing::Failed : Standing::Progressing;
+}
+
 void Follower::show() {
   const Json* status = release_->find("status");
   const std::string current = status == nullptr ? "" : status->getString("currentRun");
-  const Json* run = nullptr;
+  const Json* run = options_.afterRun ? newestRun() : nullptr;
   for (const ObjectPtr& known : knownRuns_) {
-    run = nameIn(*known) == current ? known.get() : run;
+    run = run == nullptr && nameIn(*known) == current ? known.get() : run;
   }
   const TreeStyle style = treeStyle(context_, context_.terminalOut(), options_.everyStep);
   screen_.show(renderRelease(*release_, run, context_.clock().wall(), style));
@@ -177,8 +210,7 @@ int Follower::run() {
     if (!release_ || gone_) {
       return context_.fail({Code::NotFound, cat("release ", key_.toString(), gone_ ? " was deleted" : " not found")});
     }
-    const Standing standing =
-        options_.afterRun ? standingOfRun(*release_, *options_.afterRun, options_.backIsGood) : standingOf(*release_);
+    const Standing standing = this->standing();
     if (standing != Standing::Progressing) {
       // The run's last change may be on its way still.
       if (!drain(runs_, kTick, false)) {
@@ -216,12 +248,9 @@ Standing standingOf(const Json& release) {
   return isTrue(release, "Stalled") || isTrue(release, "RolledBack") ? Standing::Failed : Standing::Progressing;
 }
 
-Standing standingOfRun(const Json& release, const std::string& afterRun, bool backIsGood) {
-  const Json* status = release.find("status");
-  if (status == nullptr || status->getString("currentRun").empty() || status->getString("currentRun") == afterRun) {
-    return Standing::Progressing;
-  }
-  const auto phase = phaseFromName(status->getString("phase"));
+Standing standingOfRun(const Json& run, bool backIsGood) {
+  const Json* status = run.find("status");
+  const auto phase = phaseFromName(status == nullptr ? "" : status->getString("phase"));
   if (!phase || !isTerminal(*phase)) {
     return Standing::Progressing;
   }

@@ -18,8 +18,8 @@ enum class Standing {
 
 // Pure. By status alone, and only when that is about the newest generation.
 Standing standingOf(const Json& release);
-// The same for the run that FollowOptions::afterRun means.
-Standing standingOfRun(const Json& release, const std::string& afterRun, bool backIsGood);
+// The same for one run.
+Standing standingOfRun(const Json& run, bool backIsGood);
 
 // The release and the run its status names (null when there is none).
 struct ReleaseView {
@@ -32,7 +32,7 @@ struct FollowOptions {
   Duration timeout{0};  // none
   bool tree = true;     // false: only the end is told
   bool everyStep = false;
-  // Set: follow one run to its end instead, the first whose name is another one than this.
+  // Set: follow the newest run to its end instead, once that is another one than this.
   std::optional<std::string> afterRun;
   bool backIsGood = false;  // with afterRun: ending as RolledBack is what was asked for
 };

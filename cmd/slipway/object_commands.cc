@@ -59,6 +59,7 @@ struct GetFlags {
   std::string name;
   std::string selector;
   bool allNamespaces = false;
+  bool managedFields = false;
   std::string output = "text";
 };
 
@@ -67,6 +68,21 @@ void splitSlash(std::string& kind, std::string& name) {
   if (const std::size_t slash = kind.find('/'); slash != std::string::npos && name.empty()) {
     name = kind.substr(slash + 1);
     kind.resize(slash);
+  }
+}
+
+// Who owns which field is long and of interest to few.
+void dropManagedFields(Json& answer) {
+  const auto drop = [](Json& object) {
+    if (Json* meta = object.find("metadata"); meta != nullptr && meta->isObject()) {
+      meta->asObject().erase("managedFields");
+    }
+  };
+  drop(answer);
+  if (Json* items = answer.find("items"); items != nullptr && items->isArray()) {
+    for (Json& item : items->asArray()) {
+      drop(item);
+    }
   }
 }
 
@@ -106,9 +122,12 @@ int get(Context& context, GetFlags flags) {
   if (table) {
     request.accept = kTableAccept;
   }
-  const auto answer = (*api)->call(request);
+  auto answer = (*api)->call(request);
   if (!answer) {
     return context.fail(answer.status());
+  }
+  if (!flags.managedFields) {
+    dropManagedFields(*answer);
   }
   if (*form == OutputForm::Name) {
     printNames(context, **kind, *answer);
@@ -241,6 +260,7 @@ void addObjectCommands(CLI::App& program, Context& context) {
   command->add_option("-l,--selector", getFlags->selector, "label selector, for example app=shop");
   command->add_flag("-A,--all-namespaces", getFlags->allNamespaces, "of every namespace");
   command->add_option("-o,--output", getFlags->output, "text, wide, json, yaml or name");
+  command->add_flag("--show-managed-fields", getFlags->managedFields, "with json or yaml: also metadata.managedFields");
   command->footer(
       "Examples:\n  slipway get releases -o wide\n  slipway get release shop -o yaml\n  slipway get run -l "
       "slipway.dev/release=shop");

@@ -54,13 +54,12 @@ TEST(Standing, ARolledBackReleaseIsAFailedRelease) {
   EXPECT_EQ(standingOf(releaseWith(notReady, 2)), Standing::Progressing);
 }
 
-TEST(Standing, OfARequestedRunWaitsForThatRun) {
-  const Json release = releaseWith("", 2, R"(,"currentRun":"shop-8","phase":"Completed")");
-  EXPECT_EQ(standingOfRun(release, "shop-8", false), Standing::Progressing);
-  EXPECT_EQ(standingOfRun(release, "shop-7", false), Standing::Converged);
-  const Json back = releaseWith("", 2, R"(,"currentRun":"shop-8","phase":"RolledBack")");
-  EXPECT_EQ(standingOfRun(back, "", false), Standing::Failed);
-  EXPECT_EQ(standingOfRun(back, "", true), Standing::Converged);
+TEST(Standing, OfARunFollowsItsPhase) {
+  EXPECT_EQ(standingOfRun(json(R"({"status":{"phase":"Deploying"}})"), false), Standing::Progressing);
+  EXPECT_EQ(standingOfRun(json(R"({"status":{"phase":"Completed"}})"), false), Standing::Converged);
+  const Json back = json(R"({"status":{"phase":"RolledBack"}})");
+  EXPECT_EQ(standingOfRun(back, false), Standing::Failed);
+  EXPECT_EQ(standingOfRun(back, true), Standing::Converged);
 }
 
 const Json& gitRelease() {
