@@ -147,8 +147,11 @@ void addTarget(Tree& tree, const Json& target, bool last, WallTime now) {
       summary +=
           cat("  ", tree.mark(step.state), " ", step.name, durationText(*step.record, now, tree.style().ticking));
     }
-    if (tree.style().everyStep || step.state == StepState::Failed || step.state == StepState::Unknown ||
-        (step.state == StepState::Running && !reasonText(*step.record).empty())) {
+    if (step.state == StepState::Running) {
+      const std::string reason = reasonText(*step.record);
+      summary += reason.empty() ? "" : cat(" (", reason, ")");
+    }
+    if (tree.style().everyStep || step.state == StepState::Failed || step.state == StepState::Unknown) {
       shown.push_back(step);
     }
   }
@@ -283,10 +286,9 @@ std::vector<std::string> renderRelease(const Json& release, const Json* run, Wal
   if (const std::string versions = versionsText(status); !versions.empty()) {
     facts.push_back("versions  " + versions);
   }
-  const Json* runMessage = run == nullptr ? nullptr : run->at({"status", "message"});
   const std::string message = oneLine(status.getString("message"));
-  if (!message.empty() &&
-      (runMessage == nullptr || !runMessage->isString() || oneLine(runMessage->asString()) != message)) {
+  // While the run speaks for the release, its own message is the newer one.
+  if (!message.empty() && (run == nullptr || !phaseFromName(phase))) {
     facts.push_back("message   " + message);
   }
   if (const std::string drift = oneLine(status.getString("drift")); !drift.empty() && drift != "None") {

@@ -33,7 +33,7 @@ const Json& run() {
         {"name":"web1","destination":"web","steps":{"prepare":{"state":"Done","durationMs":4200}}},
         {"name":"web2","destination":"web","steps":{"prepare":{"state":"Failed","durationMs":900,"phase":"dependencies",
           "message":"dependencies: exit code 1","exitCode":1,"tail":"line one\nline two\n"}}},
-        {"name":"web3","destination":"web","steps":{"prepare":{"state":"Running","startedAt":"2026-01-01T00:00:05Z"}}}]
+        {"name":"web3","destination":"web","steps":{"prepare":{"state":"Running","startedAt":"2026-01-01T00:00:05Z","phase":"fetch"}}}]
 }
 })");
   return kRun;
@@ -56,7 +56,7 @@ TEST(ReleaseTree, ShowsRunTargetsAndStepsWithReasonsAndDurations) {
             "   |  `- FAILED prepare 900ms  dependencies: exit code 1\n"
             "   |     |- line one\n"
             "   |     `- line two\n"
-            "   `- web/web3  ... prepare 5.0s");
+            "   `- web/web3  ... prepare 5.0s (fetch)");
 }
 
 TEST(ReleaseTree, IsTheSameLineWhileNothingButTimePasses) {
