@@ -22,6 +22,10 @@ add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtu
 if(SLIPWAY_SANITIZE)
   add_compile_options(-fsanitize=${SLIPWAY_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${SLIPWAY_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    # Instrumented code confuses gcc's flow analysis, and Boost.Asio has fences that ThreadSanitizer cannot see.
+    add_compile_options(-Wno-maybe-uninitialized -Wno-tsan)
+  endif()
 else()
   add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 endif()

@@ -77,10 +77,12 @@ inline Json labDefinition() {
           "status":{"type":"object","properties":{"phase":{"type":"string"},"replicas":{"type":"integer"}}}}}}}]}})");
 }
 
-// The whole API server without sockets and threads of its own, over a store in memory. Requests are an administrator's.
+// The whole API server without sockets and threads of its own, over a store in memory that commits on the caller's
+// thread: what a write wakes is woken when it returns. Requests are an administrator's.
 class EmbeddedApi {
  public:
-  explicit EmbeddedApi(std::shared_ptr<MemStore> shared = std::make_shared<MemStore>(), const RunLog* log = nullptr)
+  explicit EmbeddedApi(std::shared_ptr<MemStore> shared = std::make_shared<MemStore>(MemStore::Mode::Manual),
+                       const RunLog* log = nullptr)
       : store(std::move(shared)) {
     auto opened = Registry::open({*store, clock, random, metrics, logger});
     registry = *std::move(opened);

@@ -113,7 +113,7 @@ TEST(NamespaceLifecycle, WaitsForFinalizersOfContentsAndOfTheNamespace) {
 }
 
 TEST(NamespaceLifecycle, GoesOnAfterARestart) {
-  const auto store = std::make_shared<MemStore>();
+  const auto store = std::make_shared<MemStore>(MemStore::Mode::Manual);
   {
     EmbeddedApi api(store);
     api.call("POST", "/api/v1/namespaces", R"({"metadata":{"name":"n"}})");

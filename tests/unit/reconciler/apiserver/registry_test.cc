@@ -12,7 +12,7 @@ namespace {
 std::string url(const std::string& name) { return std::string(EmbeddedApi::kReleases) + "/" + name; }
 
 TEST(Registry, SurvivesARestartWithObjectsDefinitionsAndTheHistoryOfWatches) {
-  const auto store = std::make_shared<MemStore>();
+  const auto store = std::make_shared<MemStore>(MemStore::Mode::Manual);
   std::string start;
   {
     EmbeddedApi api(store);
@@ -61,7 +61,7 @@ TEST(Registry, TakesAWriteOnlyOnTheVersionItWasDecidedOn) {
 }
 
 TEST(Registry, ShowsAWriteOnlyWhenItIsDurable) {
-  EmbeddedApi api;
+  EmbeddedApi api(std::make_shared<MemStore>(MemStore::Mode::Threaded));
   const ResourcePtr resource = api.registry->resource("lab.example.dev", "v1", "releases");
   const Revision before = api.registry->published();
   api.store->hold(true);

@@ -160,7 +160,7 @@ Json runDefinition() {
 
 TEST(RunLogSubresource, FollowsUntilTheRunIsFinished) {
   OneLog log;
-  EmbeddedApi api(std::make_shared<MemStore>(), &log);
+  EmbeddedApi api(std::make_shared<MemStore>(MemStore::Mode::Manual), &log);
   api.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", runDefinition().dump());
   const std::string runs = "/apis/slipway.dev/v1alpha1/namespaces/default/releaseruns";
   ASSERT_EQ(
