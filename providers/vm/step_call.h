@@ -75,7 +75,7 @@ class StepCall : public std::enable_shared_from_this<StepCall> {
   SteadyTime switchedAt_{};
   Status cancelled_;
   std::shared_ptr<StepCall> aborting_;  // ends what a call that timed out left running
-  bool receiving_ = false;  // the target waits for files: it does nothing before it has all of them
+  bool receiving_ = false;              // the target waits for files: it does nothing before it has all of them
   bool started_ = false;
   bool armed_ = false;
   bool flipped_ = false;

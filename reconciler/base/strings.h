@@ -13,13 +13,11 @@ inline void appendPiece(std::string& out, std::string_view piece) { out += piece
 inline void appendPiece(std::string& out, char piece) { out += piece; }
 // A template, so that a literal does not decay to a pointer and then to bool.
 template <typename T>
-  requires std::is_same_v<T, bool>
-void appendPiece(std::string& out, T piece) {
-  out += piece ? "true" : "false";
-}
+requires std::is_same_v<T, bool>
+void appendPiece(std::string& out, T piece) { out += piece ? "true" : "false"; }
 template <typename T>
-  requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>)
-void appendPiece(std::string& out, T piece) {
+requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool> &&
+         !std::is_same_v<T, char>) void appendPiece(std::string& out, T piece) {
   out += std::to_string(piece);
 }
 }  // namespace internal

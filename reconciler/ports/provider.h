@@ -119,7 +119,7 @@ struct StepResult {
   std::uint64_t bytesSent = 0;  // content that had to be sent
   Duration duration{0};
   SteadyTime effectAt{};       // when the effect was confirmed to us; for Switch the base of the skew
-  TargetObservation observed;   // after Observe, and after Check at least `current` and `previous`
+  TargetObservation observed;  // after Observe, and after Check at least `current` and `previous`
 };
 
 struct StepEvents {

@@ -186,7 +186,7 @@ class LocalCommandRunner final : public CommandRunner {
         }
       }
       if (code != Code::Ok) {
-// Left to end by itself; the test program's end reaps it.
+        // Left to end by itself; the test program's end reaps it.
         events.exit(Status(code, "the local connection ended"));
         return;
       }

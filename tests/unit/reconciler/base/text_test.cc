@@ -62,7 +62,6 @@ TEST(Sha256, MatchesTheStandardVector) {
   EXPECT_EQ(sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-
 TEST(Strings, CatKeepsLiteralsAsText) { EXPECT_EQ(cat("port ", 22, ' ', true, std::string("!")), "port 22 true!"); }
 
 }  // namespace
