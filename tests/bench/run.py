@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 
@@ -33,6 +34,7 @@ def main():
     parser.add_argument('--seconds', type=float, default=3, help='length of one load on the API')
     parser.add_argument('--json', metavar='FILE', help='write all figures there, too')
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything started here is ended
     print(f'machine: {machine()}')
     figures = {'machine': machine()}
     with tempfile.TemporaryDirectory(prefix='slipway-bench-') as directory:

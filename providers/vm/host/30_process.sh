@@ -23,7 +23,8 @@ isolated() {
 # A process and all below it.
 treeOf() {
   if [ -r /proc/self/stat ]; then
-    awk '{ id = $1; sub(/.*\) /, ""); print id, $2 }' /proc/[0-9]*/stat 2>/dev/null
+    # Through cat: mawk ends at the first file that it cannot open, and some process always has just ended.
+    cat /proc/[0-9]*/stat 2>/dev/null | awk '{ id = $1; sub(/.*\) /, ""); print id, $2 }'
   else
     ps -A -o pid= -o ppid=
   fi | awk -v top="$1" '
@@ -35,6 +36,14 @@ treeOf() {
         if (up == top) printf "%s ", id
       }
     }'
+}
+
+# At once, a child that was started with `isolated` and may not have come to lead a group yet: then it is one process.
+endIsolated() {
+  kill -KILL "-$1" 2>/dev/null && return 0
+  kill -KILL "$1" $(treeOf "$1") 2>/dev/null
+  kill -KILL "-$1" 2>/dev/null
+  return 0
 }
 
 # First politely, then not.
@@ -101,7 +110,7 @@ runUser() {
   wait "$group"
   exitCode=$?
   rm -f "$opDir/group"
-  kill -KILL "-$watchdog" 2>/dev/null || kill -KILL $(treeOf "$watchdog") 2>/dev/null
+  endIsolated "$watchdog"
   wait "$watchdog" 2>/dev/null
   [ ! -e "$opDir/timed-out" ] || timedOut=1
 }

@@ -58,7 +58,7 @@ guard() {
 
 unguard() {
   trap '' TERM
-  kill -KILL "-$guardian" 2>/dev/null || kill -KILL $(treeOf "$guardian") 2>/dev/null
+  endIsolated "$guardian"
 }
 
 flip() {
