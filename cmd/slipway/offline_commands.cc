@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cmd/slipway/advice.h"
 #include "cmd/slipway/commands.h"
 #include "cmd/slipway/manifests.h"
 #include "cmd/slipway/plan_preview.h"
@@ -25,21 +26,35 @@ int lint(Context& context, const LintFlags& flags) {
     return context.fail(form ? texts.status() : form.status());
   }
   std::vector<schema::LintFinding> findings;
+  std::vector<schema::LintFinding> advice;
   for (const ManifestText& text : *texts) {
     const auto found = schema::lintManifests(text.file, text.text, embeddedCrds());
     findings.insert(findings.end(), found.begin(), found.end());
+    const auto advised = adviseOn(text.file, text.text);
+    advice.insert(advice.end(), advised.begin(), advised.end());
   }
   if (*form == OutputForm::Json || *form == OutputForm::Yaml) {
     Json list = Json::array();
-    for (const auto& finding : findings) {
-      list.push(Json::object({{"file", finding.file},
+    const auto add = [&list](const schema::LintFinding& finding, const char* severity) {
+      list.push(Json::object({{"severity", severity},
+                              {"file", finding.file},
                               {"line", static_cast<std::int64_t>(finding.line)},
                               {"field", finding.field},
                               {"message", finding.message}}));
+    };
+    for (const auto& finding : findings) {
+      add(finding, "error");
+    }
+    for (const auto& finding : advice) {
+      add(finding, "warning");
     }
     context.print(documentText(list, *form));
   } else {
     for (const auto& finding : findings) {
+      context.print(describe(finding) + "\n");
+    }
+    for (schema::LintFinding finding : advice) {
+      finding.message = "warning: " + finding.message;
       context.print(describe(finding) + "\n");
     }
   }
@@ -143,7 +158,8 @@ void addOfflineCommands(CLI::App& program, Context& context) {
   command->add_option("files", lintFlags->files, "files, directories, or - for standard input")->required();
   command->add_option("-o,--output", lintFlags->output, "text, json or yaml");
   command->footer(
-      "Prints FILE:LINE: FIELD: MESSAGE. Exit codes: 0 nothing found, 2 otherwise.\nExample:\n  slipway lint "
+      "Prints FILE:LINE: FIELD: MESSAGE. Exit codes: 0 nothing but warnings found, 2 otherwise.\nExample:\n  slipway "
+      "lint "
       "manifests/");
   command->callback(
       [&context, lintFlags] { context.action = [&context, lintFlags] { return lint(context, *lintFlags); }; });
