@@ -1,4 +1,5 @@
-"""A reader that stats a file through `current` in a tight loop never misses it, over a thousand switches."""
+"""A reader that stats a file through `current` in a tight loop never misses it, over many switches."""
+import os
 import subprocess
 import sys
 import unittest
@@ -25,7 +26,8 @@ print(reads, misses, len(seen))
 
 
 class ReaderLoop:
-    switches = 1000
+    # A thousand with SLIPWAY_FULL=1; fewer by default, because each round is a whole release of five machines.
+    switches = 1000 if os.environ.get('SLIPWAY_FULL') else 250
 
     def start_reader(self, shop, server):
         raise NotImplementedError
