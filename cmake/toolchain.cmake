@@ -24,7 +24,7 @@ if(SLIPWAY_SANITIZE)
   add_link_options(-fsanitize=${SLIPWAY_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     # Instrumented code confuses gcc's flow analysis, and Boost.Asio has fences that ThreadSanitizer cannot see.
-    add_compile_options(-Wno-maybe-uninitialized -Wno-tsan)
+    add_compile_options(-Wno-maybe-uninitialized -Wno-array-bounds -Wno-restrict -Wno-tsan)
   endif()
 else()
   add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
