@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "reconciler/api/meta.h"
 #include "reconciler/base/json.h"
 
 namespace slipway {
@@ -27,6 +28,11 @@ inline ObjectRef refTo(const Json& object) {
     ref.resourceVersion = meta->getString("resourceVersion");
   }
   return ref;
+}
+
+// The same from a decoded object's metadata.
+inline ObjectRef refTo(const Kind& kind, const ObjectMeta& meta) {
+  return {kind.apiVersion(), std::string(kind.kind), meta.ns, meta.name, meta.uid, meta.resourceVersion};
 }
 
 enum class EventType { Normal, Warning };

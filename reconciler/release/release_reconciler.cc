@@ -377,9 +377,7 @@ class ReleaseReconciler::Visit {
   }
 
   void tell(EventType type, const std::string& reason, const std::string& message) {
-    services_.events.record({kRelease.apiVersion(), std::string(kRelease.kind), release_.meta.ns, release_.meta.name,
-                             release_.meta.uid, release_.meta.resourceVersion},
-                            type, reason, message);
+    services_.events.record(refTo(kRelease, release_.meta), type, reason, message);
   }
 
   ReleaseReconciler& owner_;

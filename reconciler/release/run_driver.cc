@@ -17,10 +17,6 @@ constexpr Duration kLease = std::chrono::seconds(30);
 constexpr Duration kLockPoll = std::chrono::seconds(15);  // a changed Destination wakes us earlier
 constexpr int kFetchTries = 6;
 
-ObjectRef refTo(const Kind& kind, const ObjectMeta& meta) {
-  return {kind.apiVersion(), std::string(kind.kind), meta.ns, meta.name, meta.uid, meta.resourceVersion};
-}
-
 bool isTransient(Code code) { return code == Code::Unavailable || code == Code::Timeout; }
 
 }  // namespace
@@ -364,7 +360,7 @@ LaunchContext RunDriver::launchContext() const {
             auto grant = active_.grants.find(target.destination);
             return grant == active_.grants.end() ? run_.status.fence : grant->second.fence;
           },
-          protectedVersions(release_, run_), services_.clock.wall()};
+          protectedVersions(release_, run_)};
 }
 
 LaunchEvents RunDriver::launchEvents() const {

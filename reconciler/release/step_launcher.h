@@ -18,7 +18,6 @@ struct LaunchContext {
   std::shared_ptr<const Artifact> artifact;              // for Prepare
   std::function<std::uint64_t(const RunTarget&)> fence;  // of the target's destination
   std::vector<std::string> keep;                         // for Retire: releases that were live, newest first
-  WallTime now;
 };
 
 // A step that was handed over. Called on any thread, exactly once each.
