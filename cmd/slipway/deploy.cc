@@ -265,7 +265,7 @@ int requestVerb(Context& context, const VerbRequest& request) {
   // A run that goes on is what the verb is about; otherwise it starts another one.
   const std::string current = before->run ? before->run->at({"metadata", "name"})->asString() : "";
   follow.afterRun = before->run && standingOfRun(*before->run, false) == Standing::Progressing ? "" : current;
-  follow.backIsGood = request.verb == "rollback";
+  follow.backIsGood = request.verb == "rollback" || request.verb == "abort";
   return followRelease(context, key, follow);
 }
 

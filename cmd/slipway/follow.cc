@@ -54,18 +54,27 @@ std::string fitted(const std::string& line, int columns) {
   return out;
 }
 
+// A line of the tree without what draws the tree.
+std::string withoutBranches(std::string_view line) {
+  for (bool more = true; more;) {
+    more = false;
+    for (const std::string_view piece : {"├─ ", "└─ ", "│  ", "|- ", "`- ", "|  ", "   "}) {
+      if (line.starts_with(piece)) {
+        line.remove_prefix(piece.size());
+        more = true;
+      }
+    }
+  }
+  return std::string(line);
+}
+
 class Screen {
  public:
   explicit Screen(Context& context) : context_(context) {}
 
   void show(const std::vector<std::string>& lines) {
     if (!context_.terminalOut()) {
-      for (const std::string& line : lines) {
-        if (std::find(shown_.begin(), shown_.end(), line) == shown_.end()) {
-          context_.write(line + "\n");
-        }
-      }
-      shown_ = lines;
+      append(lines);
       return;
     }
     std::string text = shown_.empty() ? "" : cat("\x1b[", shown_.size(), "A");
@@ -78,6 +87,22 @@ class Screen {
   }
 
  private:
+  // A log: the tree once, then what changed in it, with the time.
+  void append(const std::vector<std::string>& lines) {
+    const bool first = shown_.empty();
+    const std::string now = formatTime(context_.clock().wall());
+    std::vector<std::string> bare;
+    for (const std::string& line : lines) {
+      bare.push_back(withoutBranches(line));
+      if (first) {
+        context_.write(line + "\n");
+      } else if (std::find(shown_.begin(), shown_.end(), bare.back()) == shown_.end()) {
+        context_.write(cat(now, "  ", bare.back(), "\n"));
+      }
+    }
+    shown_ = std::move(bare);
+  }
+
   Context& context_;
   std::vector<std::string> shown_;
 };
@@ -254,7 +279,8 @@ Standing standingOfRun(const Json& run, bool backIsGood) {
   if (!phase || !isTerminal(*phase)) {
     return Standing::Progressing;
   }
-  const bool good = *phase == RunPhase::Completed || (backIsGood && *phase == RunPhase::RolledBack);
+  const bool back = *phase == RunPhase::RolledBack || *phase == RunPhase::Cancelled;
+  const bool good = *phase == RunPhase::Completed || (backIsGood && back);
   return good ? Standing::Converged : Standing::Failed;
 }
 

@@ -34,7 +34,7 @@ struct FollowOptions {
   bool everyStep = false;
   // Set: follow the newest run to its end instead, once that is another one than this.
   std::optional<std::string> afterRun;
-  bool backIsGood = false;  // with afterRun: ending as RolledBack is what was asked for
+  bool backIsGood = false;  // with afterRun: ending as RolledBack or Cancelled is what was asked for
 };
 
 // Shows the release's tree until it has converged or failed, redrawn on a terminal, elsewhere each line when it

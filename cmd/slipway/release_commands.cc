@@ -80,9 +80,34 @@ int history(Context& context, const StatusFlags& flags) {
 }
 
 struct ReleasesFlags {
+  std::string name;
   PlacedFilter filter;
   std::string output = "text";
 };
+
+// The name may be of a destination or of a release; both kinds may use it, then it is the destination's.
+Result<PlacedFilter> placedFilter(client::ApiClient& api, const std::string& ns, const ReleasesFlags& flags) {
+  PlacedFilter filter = flags.filter;
+  if (flags.name.empty()) {
+    return filter;
+  }
+  const auto destination = api.get(kDestination, {ns, flags.name});
+  if (destination) {
+    filter.destination = flags.name;
+    return filter;
+  }
+  if (destination.code() != Code::NotFound) {
+    return destination.status();
+  }
+  const auto release = api.get(kRelease, {ns, flags.name});
+  if (release.code() == Code::NotFound) {
+    return Status(Code::NotFound,
+                  cat("there is neither a Destination nor a Release '", flags.name, "' in namespace '", ns, "'"));
+  }
+  SLIPWAY_RETURN_IF_ERROR(release.status());
+  filter.release = flags.name;
+  return filter;
+}
 
 int releases(Context& context, const ReleasesFlags& flags) {
   const auto form = outputForm(flags.output);
@@ -90,16 +115,15 @@ int releases(Context& context, const ReleasesFlags& flags) {
   if (!form || !api) {
     return context.fail(form ? api.status() : form.status());
   }
-  if (!flags.filter.destination.empty()) {
-    if (const auto found = (*api)->get(kDestination, {context.ns(), flags.filter.destination}); !found) {
-      return context.fail(found.status());
-    }
+  const auto filter = placedFilter(**api, context.ns(), flags);
+  if (!filter) {
+    return context.fail(filter.status());
   }
   const auto runs = (*api)->list(kReleaseRun, context.ns());
   if (!runs) {
     return context.fail(runs.status());
   }
-  const auto placed = placedReleases(runs->items, flags.filter);
+  const auto placed = placedReleases(runs->items, *filter);
   if (*form == OutputForm::Json || *form == OutputForm::Yaml) {
     context.print(documentText(placedJson(placed), *form));
   } else {
@@ -156,10 +180,10 @@ void addReleaseCommands(CLI::App& program, Context& context) {
 
   auto placedFlags = std::make_shared<ReleasesFlags>();
   command = program.add_subcommand("releases", "which releases each server has");
-  command->add_option("destination", placedFlags->filter.destination, "only servers of this destination");
+  command->add_option("name", placedFlags->name, "only this destination, or only this release");
   command->add_option("--server", placedFlags->filter.server, "only this server");
   command->add_option("-o,--output", placedFlags->output, "text, json or yaml");
-  command->footer("Examples:\n  slipway releases web\n  slipway releases --server web1");
+  command->footer("Examples:\n  slipway releases web\n  slipway releases shop\n  slipway releases --server web1");
   command->callback([&context, placedFlags] {
     context.action = [&context, placedFlags] { return releases(context, *placedFlags); };
   });

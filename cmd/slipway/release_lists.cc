@@ -40,7 +40,8 @@ std::map<Place, std::vector<Visit>> visitsByPlace(const std::vector<ObjectPtr>& 
   std::map<Place, std::vector<Visit>> places;
   for (const ObjectPtr& run : runs) {
     const Json* targets = run->at({"status", "targets"});
-    if (targets == nullptr || !targets->isArray()) {
+    const bool ofRelease = filter.release.empty() || textAt(*run, {"spec", "releaseRef", "name"}) == filter.release;
+    if (!ofRelease || targets == nullptr || !targets->isArray()) {
       continue;
     }
     for (const Json& target : targets->asArray()) {

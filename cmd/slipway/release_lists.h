@@ -25,6 +25,7 @@ struct PlacedRelease {
 };
 
 struct PlacedFilter {
+  std::string release;      // empty: any
   std::string destination;  // empty: any
   std::string server;       // empty: any
 };

@@ -29,10 +29,10 @@ CLI::App* addVerb(CLI::App& program, Context& context, const std::string& verb, 
   CLI::App* command = program.add_subcommand(verb, help);
   command->add_option("release", flags->request.release, "name of the release")->required();
   if (verb == "rollback") {
-    command->add_option("version", flags->request.value, "else the last good version before the one that runs");
+    command->add_option("version,--to", flags->request.value, "else the last good version before the one that runs");
   }
   command->add_flag("--no-wait{false}", flags->request.wait, "do not wait for the controller's answer");
-  if (verb == "retry" || verb == "rollback" || verb == "resume") {
+  if (verb != "pause") {
     command->add_flag("-w,--wait", flags->request.follow, "show the run's progress to its end");
   }
   command->add_option("--timeout", flags->timeout, "how long to wait for the controller's answer");
@@ -82,7 +82,7 @@ void addVerbCommands(CLI::App& program, Context& context) {
   addVerb(program, context, "rollback", "go back to the previous or a named version")
       ->footer("Examples:\n  slipway rollback shop\n  slipway rollback shop 1.4.1 --wait");
   addVerb(program, context, "abort", "stop the run that goes on and undo what it switched")
-      ->footer("Example:\n  slipway abort shop");
+      ->footer("Examples:\n  slipway abort shop\n  slipway abort shop --wait");
   addVerb(program, context, "pause", "hold the run that goes on after what is under way")
       ->footer("Example:\n  slipway pause shop");
   addVerb(program, context, "resume", "let a paused run go on")->footer("Example:\n  slipway resume shop --wait");

@@ -1,4 +1,5 @@
 // The kinds are the files in crds/; the plain values of reconciler/api must say the same.
+#include <functional>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -29,27 +30,28 @@ const Json& rootSchema(const Json& crd) {
   return *crd.at({"spec", "versions"})->asArray().front().at({"schema", "openAPIV3Schema"});
 }
 
-// Every declared path: "spec.build[].run", "status.handledRequests{}.token".
-void collect(const Json& schema, const std::string& path, std::set<std::string>& out) {
+// Calls `visit` with every declared path, "spec.build[].run", "status.handledRequests{}.token", and its schema.
+void walk(const Json& schema, const std::string& path,
+          const std::function<void(const std::string&, const Json&)>& visit) {
   if (const Json* properties = schema.find("properties")) {
     for (const auto& [name, property] : properties->asObject()) {
       const std::string child = path.empty() ? name : path + "." + name;
-      out.insert(child);
-      collect(property, child, out);
+      visit(child, property);
+      walk(property, child, visit);
     }
   }
   if (const Json* items = schema.find("items")) {
-    collect(*items, path + "[]", out);
+    walk(*items, path + "[]", visit);
   }
   if (const Json* values = schema.find("additionalProperties"); values != nullptr && values->isObject()) {
-    collect(*values, path + "{}", out);
+    walk(*values, path + "{}", visit);
   }
 }
 
 std::set<std::string> declared(std::string_view file, const std::string& part) {
   const Json crd = definition(file);
   std::set<std::string> out;
-  collect(*rootSchema(crd).at({"properties", part}), "", out);
+  walk(*rootSchema(crd).at({"properties", part}), "", [&](const std::string& path, const Json&) { out.insert(path); });
   return out;
 }
 
@@ -189,6 +191,16 @@ TEST(KindsMatchCrds, ServerAndDestination) {
   EXPECT_EQ(destinationFromJson(Json::object({{"spec", toJson(destination)}}))->spec, destination);
   EXPECT_EQ(destinationFromJson(*parseJson(R"({"spec":{"server":"web1"}})"))->spec.servers,
             (std::vector<std::string>{"web1"}));
+}
+
+// `kubectl explain` shows them.
+TEST(KindsMatchCrds, EveryFieldIsDescribed) {
+  for (const EmbeddedFile& file : embedded_crds()) {
+    const Json crd = definition(file.name);
+    walk(rootSchema(crd), "", [&](const std::string& path, const Json& field) {
+      EXPECT_FALSE(field.getString("description").empty()) << file.name << " does not describe " << path;
+    });
+  }
 }
 
 TEST(KindsMatchCrds, EveryDefinitionIsValidAndSmall) {
