@@ -184,6 +184,15 @@ struct ActionEncoder {
   void operator()(const VerifyStep& step) const {
     out.name("version", step.releaseId);
     exec(step.exec);
+    if (!step.container) {
+      out.line("container", "");
+      out.number(0);
+      out.number(0);
+      return;
+    }
+    out.name("container", step.container->name);
+    out.number(wholeSeconds(step.container->timeout));
+    out.number(step.container->ownHealth ? 1 : 0);
   }
   void operator()(const UndoStep& step) const {
     out.name("version", step.releaseId);

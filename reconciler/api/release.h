@@ -84,15 +84,23 @@ struct ExecCheck {
   bool operator==(const ExecCheck&) const = default;
 };
 
+// A container of docker or podman on the server that must be running. Without an http check that is all it takes, and
+// its own health check where it has one; with an http check that one decides.
+struct ContainerCheck {
+  std::string name;
+  bool operator==(const ContainerCheck&) const = default;
+};
+
 struct Health {
   std::optional<HttpCheck> http;
   std::optional<int> tcpPort;
   std::optional<ExecCheck> exec;
+  std::optional<ContainerCheck> container;
   std::optional<ExecCheck> beforeSwitch;  // in the prepared directory, at the gate
   int attempts = 30;
   Duration interval = std::chrono::seconds(10);
   Duration timeout = std::chrono::seconds(5);
-  bool any() const { return http.has_value() || tcpPort.has_value() || exec.has_value(); }
+  bool any() const { return http.has_value() || tcpPort.has_value() || exec.has_value() || container.has_value(); }
   bool operator==(const Health&) const = default;
 };
 

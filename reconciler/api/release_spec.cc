@@ -144,6 +144,11 @@ void readHealth(const Json* json, Health& out, FieldReader& parent) {
     reader.read("port", out.tcpPort.emplace());
     parent.merge(reader);
   }
+  if (const Json* container = fields.child("container"); container != nullptr && container->isObject()) {
+    FieldReader reader(container, "spec.health.container");
+    reader.read("name", out.container.emplace().name);
+    parent.merge(reader);
+  }
   readExec(fields.child("exec"), "spec.health.exec", out.exec, parent);
   const Json* before = fields.child("beforeSwitch");
   readExec(before == nullptr ? nullptr : before->find("exec"), "spec.health.beforeSwitch.exec", out.beforeSwitch,
@@ -243,6 +248,9 @@ Json healthToJson(const Health& health) {
   }
   if (health.tcpPort.has_value()) {
     out["tcp"] = Json::object({{"port", *health.tcpPort}});
+  }
+  if (health.container.has_value()) {
+    out["container"] = Json::object({{"name", health.container->name}});
   }
   if (health.exec.has_value()) {
     out["exec"] = execToJson(*health.exec);

@@ -48,6 +48,10 @@ NextTry nextTry(StepKind kind, const StepRecord& record, const Health& health) {
   if (record.state == StepState::Failed && record.code == codeName(Code::OutcomeUnknown)) {
     return NextTry::No;
   }
+  // What the check asks for is not there and does not come by itself: no docker to ask, a name that cannot be one.
+  if (kind == StepKind::Verify && record.code == codeName(Code::Invalid)) {
+    return NextTry::No;
+  }
   if (record.state == StepState::Unknown || neverBegan(record)) {
     return NextTry::SameId;
   }

@@ -52,10 +52,18 @@ struct ProcessStep {
   Duration timeout = std::chrono::minutes(5);
 };
 
-// `current` is `releaseId`, and the command (when given) succeeds in it.
+// A container of the target that must be running.
+struct ContainerLook {
+  std::string name;
+  Duration timeout = std::chrono::seconds(5);
+  bool ownHealth = true;  // where it has a health check of its own, that one must have passed too
+};
+
+// `current` is `releaseId`, the container (when given) runs, and the command (when given) succeeds in it.
 struct VerifyStep {
   std::string releaseId;
   std::optional<ExecCheck> exec;
+  std::optional<ContainerLook> container = std::nullopt;
 };
 
 // Put the links back as the journal says they were before the switch to `releaseId`. `restoreTo` is what the plan

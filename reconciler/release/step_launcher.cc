@@ -28,7 +28,8 @@ Duration timeFor(const ReleaseSpec& spec, StepKind kind) {
     case StepKind::Restart:
       return 2 * process;
     case StepKind::Verify:
-      return kGrace + (spec.health.exec.has_value() ? spec.health.exec->timeout : Duration(0));
+      return kGrace + (spec.health.container.has_value() ? spec.health.timeout : Duration(0)) +
+             (spec.health.exec.has_value() ? spec.health.exec->timeout : Duration(0));
     case StepKind::Undo:
     case StepKind::Retire:
       return kShortStep;
@@ -58,6 +59,15 @@ ProcessStep processStep(const ReleaseRun& run, StepKind kind, const RunTarget& t
   return step;
 }
 
+VerifyStep verifyStep(const RunSpec& spec) {
+  const Health& health = spec.spec.health;
+  VerifyStep step{spec.version, health.exec};
+  if (health.container.has_value()) {
+    step.container = ContainerLook{health.container->name, health.timeout, !health.http.has_value()};
+  }
+  return step;
+}
+
 StepAction actionFor(const LaunchContext& context, const RunTarget& target, StepKind kind) {
   const RunSpec& spec = context.run.spec;
   switch (kind) {
@@ -78,7 +88,7 @@ StepAction actionFor(const LaunchContext& context, const RunTarget& target, Step
     case StepKind::Restart:
       return processStep(context.run, kind, target);
     case StepKind::Verify:
-      return VerifyStep{spec.version, spec.spec.health.exec};
+      return verifyStep(spec);
     case StepKind::Undo:
       return UndoStep{spec.version, target.before};
     case StepKind::Retire:

@@ -84,6 +84,9 @@ verify() {
   field; release=$F
   field; run=$F
   field; timeout=$F
+  field; container=$F
+  field; containerTimeout=$F
+  field; ownHealth=$F
   releaseDir=$root/releases/$environment/$release
   keepRecord=0
   phase=verify
@@ -94,6 +97,11 @@ verify() {
   [ "$raw" = "releases/$environment/$release" ] ||
     refuse Conflict "$root/current-$environment names $raw, expected releases/$environment/$release"
   [ -d "$releaseDir" ] || refuse NotFound "$releaseDir does not exist"
+  if [ -n "$container" ]; then
+    phase=container
+    containerRuns "$container" "$containerTimeout" "$ownHealth"
+    phase=verify
+  fi
   [ -n "$run" ] || done_ verified
   openOperation
   supervise checkBody

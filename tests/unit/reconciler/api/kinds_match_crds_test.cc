@@ -87,6 +87,7 @@ ReleaseSpec fullSpec() {
   spec.health.http = HttpCheck{};
   spec.health.http->host = "h";
   spec.health.tcpPort = 80;
+  spec.health.container = ContainerCheck{"web"};
   spec.health.exec = ExecCheck{"true"};
   spec.health.beforeSwitch = ExecCheck{"true"};
   return spec;

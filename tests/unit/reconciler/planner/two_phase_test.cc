@@ -197,6 +197,14 @@ TEST(TwoPhasePlan, VerifiesAsOftenAsAskedAndThenUndoes) {
   EXPECT_EQ(plan.reason, "VerificationFailed");
 }
 
+TEST(TwoPhasePlan, DoesNotRepeatACheckThatCannotBeMade) {
+  ReleaseRun run = atSwitch(1);
+  run.spec.spec.health.container = ContainerCheck{"web"};
+  setAll(run, StepKind::Switch, StepState::Done);
+  fail(run, 0, StepKind::Verify, Code::Invalid, 1);
+  EXPECT_EQ(planFor(run).decision, Decision::Revert);
+}
+
 TEST(TwoPhasePlan, CompletesEvenWhenOldReleasesCannotBeRemoved) {
   ReleaseRun run = atSwitch(2);
   setAll(run, StepKind::Switch, StepState::Done);

@@ -1,0 +1,70 @@
+#include "reconciler/release/step_launcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_clock.h"
+#include "tests/support/fakes/fake_http_client.h"
+#include "tests/support/fakes/fake_provider.h"
+#include "tests/support/fakes/fleet_objects.h"
+#include "tests/support/run_builder.h"
+
+namespace slipway::release {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class Launching : public testing::Test {
+ protected:
+  void start(StepKind kind) {
+    launcher.start({run, nullptr, [](const RunTarget&) { return 1; }, keep}, {{{0, kind}, 1, "op"}},
+                   {[this](const std::string&, const StepResult& result) { results.push_back(result); },
+                    [](const std::string&, const std::string&) {}, [](const std::string&, const std::string&) {}});
+  }
+  void SetUp() override { addServer(objects, "web1"); }
+
+  FakeObjects objects;
+  FakeProvider provider;
+  FakeHttpClient http;
+  FakeClock clock;
+  StepLauncher launcher{objects, provider, http, clock};
+  ReleaseRun run = runOver(1);
+  std::vector<std::string> keep;
+  std::vector<StepResult> results;
+};
+
+TEST_F(Launching, ARunningContainerIsHealthyWhereNoUrlIsGiven) {
+  run.spec.spec.health.container = ContainerCheck{"web"};
+  start(StepKind::Verify);
+  const auto look = std::get<VerifyStep>(provider.request().action).container;
+  ASSERT_TRUE(look.has_value());
+  EXPECT_EQ(look->name, "web");
+  EXPECT_TRUE(look->ownHealth);
+  EXPECT_EQ(look->timeout, run.spec.spec.health.timeout);
+  provider.answer();
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_TRUE(results[0].status);
+  EXPECT_THAT(http.asked, IsEmpty());
+}
+
+TEST_F(Launching, TheHttpCheckDecidesForARunningContainer) {
+  run.spec.spec.health.container = ContainerCheck{"web"};
+  run.spec.spec.health.http = HttpCheck{};
+  http.status = 503;
+  start(StepKind::Verify);
+  EXPECT_FALSE(std::get<VerifyStep>(provider.request().action).container->ownHealth);
+  provider.answer();
+  EXPECT_THAT(http.asked, ElementsAre("http://192.0.2.1:80/"));
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_NE(results[0].status.message().find("got status 503"), std::string::npos);
+
+  start(StepKind::Verify);
+  provider.refuse(Code::Unavailable, "web1: container web is not running (exited, code 1)", "container");
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_EQ(results[1].status.message(), "web1: container web is not running (exited, code 1)");
+  EXPECT_EQ(http.asked.size(), 1U);
+}
+
+}  // namespace
+}  // namespace slipway::release
