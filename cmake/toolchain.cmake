@@ -28,6 +28,10 @@ if(SLIPWAY_SANITIZE)
   endif()
 else()
   add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # gcc 12 sees overlapping copies in std::string's insert and operator+ when it optimises (gcc's bug 105651).
+    add_compile_options($<$<CONFIG:Release>:-Wno-restrict>)
+  endif()
 endif()
 include_directories(${CMAKE_SOURCE_DIR})
 # cpprestsdk's macro U(x) breaks other headers.

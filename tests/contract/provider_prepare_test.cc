@@ -185,6 +185,29 @@ TEST_P(Prepare, DamagedContentIsPreparedAgain) {
   EXPECT_EQ(readFile(at("releases/production/1/index.html")), "hello");
 }
 
+TEST_P(Prepare, StoredFilesAreNotTrustedAndSentAgainWhenDamaged) {
+  ASSERT_TRUE(driver.run("op-1", step("1")).status);
+  for (const auto& stored : fs::directory_iterator(at(".state/production/artifacts"))) {
+    writeFile(stored.path().string() + "/tree/index.html", "edited");
+  }
+  EXPECT_EQ(driver.run("op-2", step("2")).status.code(), Code::Unavailable);
+  const StepResult again = driver.run("op-3", step("2"));
+  ASSERT_TRUE(again.status) << again.status.toString();
+  EXPECT_GT(again.bytesSent, 0U);
+  EXPECT_EQ(readFile(at("releases/production/2/index.html")), "hello");
+  EXPECT_EQ(readFile(at("releases/production/1/index.html")), "hello");
+}
+
+TEST_P(Prepare, ARecordThatACrashCutShortIsNoResult) {
+  const auto build = std::vector{sh("count", "echo one >> ../../../ran")};
+  ASSERT_TRUE(driver.run("op-1", step("1", build)).status);
+  writeFile(at(".state/production/ops/op-1/code"), "outcome done\ncode Ok\n");
+  const StepResult again = driver.run("op-1", step("1", build));
+  ASSERT_TRUE(again.status) << again.status.toString();
+  EXPECT_FALSE(again.digest.empty());
+  EXPECT_EQ(readFile(at("ran")), "one\n");
+}
+
 TEST_P(Prepare, GoesOnWithoutTheConnectionAndIsFoundAgain) {
   const auto build = std::vector{sh("slow", "echo one >> ../../../ran; echo started; sleep 1; echo finished")};
   const auto wave = driver.start({driver.request("op-1", step("1", build))});

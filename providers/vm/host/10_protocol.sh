@@ -5,6 +5,9 @@
 #
 # Nothing is needed but a POSIX shell with its utilities and tar. flock, setsid, sha256sum, GNU find and sync with
 # arguments are used where they are.
+#
+# Starting a program costs a server ten times what a builtin does: what is done in every step, and what only prepares
+# the message of a failure, starts none that it can do without. So functions answer in variables, not on their output.
 
 set -u
 umask 022
@@ -20,6 +23,8 @@ already=0
 tailFile=
 tailFrom=1
 opDir=
+newline='
+'
 
 say() { printf '%s\n' "$*"; }
 
@@ -49,31 +54,22 @@ blob() {
 # Reads a count and as many arguments into NAME_1, NAME_2, ...; the count into NAME_count.
 fields() {
   field
+  upTo=$F
   eval "$1_count=\$F"
   at=1
-  while [ "$at" -le "$(eval "echo \$$1_count")" ]; do
+  while [ "$at" -le "$upTo" ]; do
     field
     eval "$1_$at=\$F"
     at=$((at + 1))
   done
 }
 
-# Writes NAME_1, NAME_2, ... a line each.
-listed() {
-  eval "upTo=\$$1_count"
-  at=1
-  while [ "$at" -le "$upTo" ]; do
-    eval "say \"\$$1_$at\""
-    at=$((at + 1))
-  done
-}
-
-# OUTCOME CODE MESSAGE: the last lines of every conversation. With `record` set it goes to that file instead, whole or
-# not at all.
+# OUTCOME CODE MESSAGE: the last lines of every conversation. With `record` set it goes to that file instead; what a
+# crash may leave of it is told by its last line. With it, `settling` becomes durable: an entry of this directory.
 answer() {
   if [ -n "$record" ]; then
-    render "$@" >"$record.new" && syncPaths "$record.new" && mv -f "$record.new" "$record"
-    syncPaths "${record%/*}"
+    render "$@" >"$record.new" && mv -f "$record.new" "$record"
+    [ "$keepRecord" = 0 ] || syncPaths ${settling:+"$settling"} "$record" "${record%/*}"
   else
     render "$@"
   fi
@@ -102,12 +98,14 @@ done_() {
 refuse() {
   refusal=$1
   shift
-  answer refused "$refusal" "$*"
+  oneLine "$*"
+  answer refused "$refusal" "$flat"
   leave
 }
 
 unknown() {
-  answer unknown OutcomeUnknown "$*"
+  oneLine "$*"
+  answer unknown OutcomeUnknown "$flat"
   leave
 }
 
@@ -119,13 +117,18 @@ leave() {
 heldHere=0
 opHeld=0
 keepRecord=1
+settling=
 
 cleanUp() {
   [ "$opHeld" = 0 ] || unlock 8 "$opDir/lock"
   [ "$heldHere" = 0 ] || unlock 9 "$state/lock"
 }
 
-flat() { tr '\n' ' ' | sed 's/ *$//'; }
+# TEXT: in `flat`, as one line.
+oneLine() {
+  flat=$1
+  case $flat in *"$newline"*) flat=$(say "$flat" | tr '\n' ' ' | sed 's/ *$//') ;; esac
+}
 
 # What went wrong, from a utility's own words: permission problems are final, the rest may pass.
 refuseBecause() {
@@ -138,6 +141,11 @@ refuseBecause() {
 # Old ones ignore their arguments and sync everything, or refuse them.
 syncPaths() { sync "$@" 2>/dev/null || sync; }
 
-now() { date +%s; }
+# The seconds of a clock that counts on, in `now`.
+if [ -r /proc/uptime ]; then
+  tellNow() { IFS=' .' read -r now ignored </proc/uptime; }
+else
+  tellNow() { now=$(date +%s); }
+fi
 
 nap() { sleep 0.1 2>/dev/null || sleep 1; }

@@ -53,11 +53,15 @@ tryLock() {
 
 # FD PATH SECONDS
 lockWithin() {
-  giveUp=$(($(now) + $3))
-  until tryLock "$1" "$2"; do
-    [ "$(now)" -lt "$giveUp" ] || return 1
+  tryLock "$1" "$2" && return 0
+  tellNow
+  giveUp=$((now + $3))
+  while [ "$now" -lt "$giveUp" ]; do
     nap
+    tryLock "$1" "$2" && return 0
+    tellNow
   done
+  return 1
 }
 
 # FD PATH
@@ -96,10 +100,11 @@ awaitUnlocked() {
 makeDirectories() {
   for directory in "$root/releases/$environment" "$root/shared" "$state/ops" "$state/artifacts"; do
     [ -d "$directory" ] && continue
-    trouble=$(mkdir -p "$directory" 2>&1 | flat)
+    trouble=$(mkdir -p "$directory" 2>&1)
     [ -d "$directory" ] || refuseBecause "cannot create $directory" "$trouble"
   done
-  trouble=$( (: >>"$state/lock") 2>&1 | flat)
+  [ -w "$state/lock" ] && return 0
+  trouble=$( (: >>"$state/lock") 2>&1)
   [ -w "$state/lock" ] || refuseBecause "cannot write to $state" "$trouble"
 }
 
@@ -107,7 +112,7 @@ makeDirectories() {
 enter() {
   makeDirectories
   if ! lockWithin 9 "$state/lock" "$lockWait"; then
-    refuse Conflict "the lock $state/lock is held by $(cat "$state/holder" 2>/dev/null | flat)"
+    refuse Conflict "the lock $state/lock is held by $(cat "$state/holder" 2>/dev/null)"
   fi
   heldHere=1
   say "$application (operation $operation, process $$)" >"$state/holder"
@@ -120,7 +125,10 @@ seenFence() {
   case $seen in '' | *[!0-9]*) seen=0 ;; esac
 }
 
+# The number only grows: where it is ours already there is nothing to guard.
 checkFence() {
+  seenFence
+  [ "$fence" -ne "$seen" ] || return 0
   lockWithin 7 "$state/fence.lock" 10 || refuse Unavailable "the fencing number in $state is being changed"
   seenFence
   if [ "$fence" -lt "$seen" ]; then

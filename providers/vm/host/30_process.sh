@@ -41,7 +41,11 @@ treeOf() {
 # At once, a child that was started with `isolated` and may not have come to lead a group yet: then it is one process.
 endIsolated() {
   kill -KILL "-$1" 2>/dev/null && return 0
-  kill -KILL "$1" $(treeOf "$1") 2>/dev/null
+  if [ -n "$isolate" ]; then
+    kill -KILL "$1" 2>/dev/null
+  else
+    kill -KILL "$1" $(treeOf "$1") 2>/dev/null
+  fi
   kill -KILL "-$1" 2>/dev/null
   return 0
 }
@@ -76,7 +80,8 @@ userCommand() {
   ENVIRONMENT=$environment
   export RELEASE_ID RELEASE_PATH ENVIRONMENT
   at=1
-  while [ "$at" -le "$(eval "echo \$variable_${step}_count")" ]; do
+  eval "upTo=\$variable_${step}_count"
+  while [ "$at" -le "$upTo" ]; do
     eval "export \"\$variable_${step}_$at\""
     at=$((at + 1))
   done
@@ -95,10 +100,12 @@ restoreLocale() {
 # SECONDS DIRECTORY TEXT. The exit code in `exitCode`, `timedOut` is 1 when the limit was reached.
 runUser() {
   timedOut=0
-  rm -f "$opDir/timed-out"
+  [ ! -e "$opDir/timed-out" ] || rm -f "$opDir/timed-out"
   tailFile=$opDir/out
-  tailFrom=$(($(wc -c <"$tailFile") + 1))
-  limit=$((deadline - $(now)))
+  tailFrom=1
+  [ ! -s "$tailFile" ] || tailFrom=$(($(wc -c <"$tailFile") + 1))
+  tellNow
+  limit=$((deadline - now))
   [ "$limit" -lt "$1" ] || limit=$1
   [ "$limit" -gt 0 ] || limit=1
   (userCommand "$2" "$3") </dev/null >>"$opDir/out" 2>&1 7>&- 8>&- 9>&- &
@@ -109,7 +116,7 @@ runUser() {
   watchdog=$!
   wait "$group"
   exitCode=$?
-  rm -f "$opDir/group"
+  : >"$opDir/group"
   endIsolated "$watchdog"
   wait "$watchdog" 2>/dev/null
   [ ! -e "$opDir/timed-out" ] || timedOut=1
@@ -150,7 +157,7 @@ progress() {
 
 # FUNCTION: runs it detached, under the operation's lock, and shows its output until it ends.
 supervise() {
-  rm -f "$opDir/code"
+  [ ! -e "$opDir/code" ] || rm -f "$opDir/code"
   : >>"$opDir/out"
   : >>"$opDir/log"
   (
@@ -173,9 +180,12 @@ supervise() {
   conclude
 }
 
+# What a crash of the host left of a record may be less than all of it.
+recorded() { [ -s "$opDir/code" ] && [ "$(tail -n 1 "$opDir/code")" = end ]; }
+
 # What the finished operation recorded.
 conclude() {
-  [ -e "$opDir/code" ] || unknown "operation $operation ended on the host without a result: $(flat <"$opDir/errors")"
+  [ -e "$opDir/code" ] || unknown "operation $operation ended on the host without a result: $(cat "$opDir/errors")"
   cat "$opDir/code"
   if [ "$keepRecord" = 0 ]; then rm -rf "$opDir"; fi
   exit 0
@@ -186,32 +196,41 @@ conclude() {
 follow() {
   exec 3<"$opDir/log" 4<"$opDir/out"
   ended=$opDir/ended.$$
-  rm -f "$ended"
   trap '' USR1
   pump &
   pumping=$!
   if [ -n "$1" ]; then wait "$1"; else awaitUnlocked "$opDir/lock"; fi
-  : >"$ended"
+  [ -e "$opDir/code" ] || : >"$ended"
   kill -USR1 "$pumping" 2>/dev/null
   wait "$pumping" 2>/dev/null
-  rm -f "$ended"
+  [ ! -e "$ended" ] || rm -f "$ended"
   copyOn
 }
 
+# A signal that comes before its trap is set is made up for by the files.
 pump() {
-  trap : USR1
-  pause=0.05
-  while copyOn; do
-    [ ! -e "$ended" ] || return 0
-    { sleep "$pause" 2>/dev/null || sleep 1; } </dev/null >/dev/null 2>&1 &
-    wait $!
-    case $pause in 0.05) pause=0.1 ;; 0.1) pause=0.2 ;; 0.2) pause=0.5 ;; *) pause=1 ;; esac
+  over=
+  trap 'over=1' USR1
+  for pause in 0.05 0.1 0.2 0.5; do
+    pumpOnce "$pause" || return 0
   done
+  while pumpOnce 1; do :; done
+}
+
+# SECONDS: until the next look.
+pumpOnce() {
+  copyOn || return 1
+  [ -z "$over" ] && [ ! -e "$opDir/code" ] && [ ! -e "$ended" ] || return 1
+  { sleep "$1" 2>/dev/null || sleep 1; } </dev/null >/dev/null 2>&1 &
+  [ -n "$over" ] || wait $!
+  return 0
 }
 
 # At most 1 MiB of output is shown at a time, 4 MiB in all; the file on the host has everything.
 copyOn() {
-  cat <&3 || return 1
-  [ "$(wc -c <"$opDir/out")" -le 4194304 ] || return 0
+  while IFS= read -r line <&3; do
+    say "$line" || return 1
+  done
+  [ -s "$opDir/out" ] && [ "$(wc -c <"$opDir/out")" -le 4194304 ] || return 0
   dd bs=65536 count=16 <&4 >&2 2>/dev/null
 }

@@ -8,27 +8,38 @@ else
   hashName=cksum
 fi
 
-hashOf() { "$hasher" <"$1" | awk '{ print $1 }'; }
+# NAME: the hash of that file of ours, in `hash`. By its name alone, which needs no escaping.
+hashOf() {
+  hash=$(cd "$state" && "$hasher" "$1")
+  hash=${hash%% *}
+}
 
 # A line for each file, link and executable of DIRECTORY, sorted. The marker's own directory is not content.
 treeLines() (
   cd "$1" || exit 1
   {
-    find . -path ./.slipway-release -prune -o -type f -exec "$hasher" {} +
-    if find . -prune -printf '' 2>/dev/null; then
-      find . -path ./.slipway-release -prune -o -type l -printf 'link %p -> %l\n'
-    else
-      find . -path ./.slipway-release -prune -o -type l -exec sh -c \
-        'for link do printf "link %s -> %s\n" "$link" "$(readlink "$link")"; done' sh {} +
-    fi
-    find . -path ./.slipway-release -prune -o -type f -perm -100 -print | sed 's/^/executable /'
-  } | sort
+    gnuLines || portableLines
+  } 2>/dev/null | sort -u
 )
 
-# The lines of FILES that are about paths named in NAMES.
+# In one pass. GNU find writes out what it has before it starts a program; others refuse -printf before they begin.
+gnuLines() {
+  find . -path ./.slipway-release -prune -o -type l -printf 'link %p -> %l\n' \
+    -o -type f -exec "$hasher" {} + -perm -100 -printf 'executable %p\n'
+}
+
+portableLines() {
+  find . -path ./.slipway-release -prune -o -type f -exec "$hasher" {} +
+  find . -path ./.slipway-release -prune -o -type l -exec sh -c \
+    'for link do printf "link %s -> %s\n" "$link" "$(readlink "$link")"; done' sh {} +
+  find . -path ./.slipway-release -prune -o -type f -perm -100 -print | sed 's/^/executable /'
+}
+
+# MANIFEST LINES: the lines that are about files of the manifest. Older releases have a list of "./path" in its place.
 deliveredLines() {
   awk '
-    NR == FNR { known[$0] = 1; next }
+    NR == FNR && /^l / { next }
+    NR == FNR { if (sub(/^[fx] [0-9a-f]* [0-9]* /, "")) $0 = "./" $0; known[$0] = 1; next }
     {
       path = $0
       if ($1 == "executable") sub(/^executable /, "", path)
@@ -58,51 +69,57 @@ readMarker() {
 }
 
 # Compares a ready directory with its marker. Once a release has run, or a check has run in it, its own new files are
-# no damage: then only what was delivered must be unchanged.
+# no damage: then only what was delivered must be unchanged. The lists are left behind empty: to remove them is dearer.
 treeIntact() {
-  lines=$state/lines.$$
-  treeLines "$1" >"$lines" 2>/dev/null
+  lines=$state/lines
+  treeLines "$1" >"$lines"
+  hashOf lines
   intact=1
-  if [ "$hashName:$(hashOf "$lines")" != "$marker_digest" ]; then
+  if [ "$hashName:$hash" != "$marker_digest" ]; then
     intact=0
     if [ -e "$1/.slipway-release/touched" ]; then
       deliveredLines "$1/.slipway-release/names" "$lines" >"$lines.delivered"
-      [ "$hashName:$(hashOf "$lines.delivered")" != "$marker_delivered" ] || intact=1
+      hashOf lines.delivered
+      [ "$hashName:$hash" != "$marker_delivered" ] || intact=1
+      : >"$lines.delivered"
     fi
   fi
-  rm -f "$lines" "$lines.delivered"
+  : >"$lines"
   [ "$intact" = 1 ]
 }
 
 touchRelease() { : >"$1/.slipway-release/touched"; }
 
-# Written last; with it the directory is a release.
+# Written last; with it the directory is a release. It is named `ready` after all content is durable, and with its own.
 writeMarker() {
   inside=$releaseDir/.slipway-release
-  treeLines "$releaseDir" >"$inside/files" || return 1
-  deliveredLines "$inside/names" "$inside/files" >"$inside/files.delivered"
-  digest=$hashName:$(hashOf "$inside/files")
-  delivered=$hashName:$(hashOf "$inside/files.delivered")
-  rm -f "$inside/files" "$inside/files.delivered"
-  sync -f "$releaseDir" 2>/dev/null || sync
+  lines=$state/lines
+  treeLines "$releaseDir" >"$lines" || return 1
+  deliveredLines "$inside/names" "$lines" >"$lines.delivered" || return 1
+  hashes=$(cd "$state" && "$hasher" lines lines.delivered)
+  digest=$hashName:${hashes%% *}
+  hashes=${hashes#*"$newline"}
+  : >"$lines"
+  : >"$lines.delivered"
   {
     say "identity $identity"
     say "digest $digest"
-    say "delivered $delivered"
+    say "delivered $hashName:${hashes%% *}"
     say "artifact $artifact"
   } >"$inside/ready.new" || return 1
-  syncPaths "$inside/ready.new"
+  sync -f "$inside/ready.new" 2>/dev/null || sync
   mv -f "$inside/ready.new" "$inside/ready" || return 1
-  syncPaths "$inside"
+  settling=$inside
 }
 
-# A path whose links leave DIRECTORY, if any.
-strayLink() (
+# Says how many files and links DIRECTORY has, and the first link that leaves it, if any. Links are few: a shell is
+# started for them only.
+treeEntries() (
   cd "$1" || exit 1
-  find . -type l -exec sh -c '
+  find . ! -type d -print -type l -exec sh -c '
     for link do
       target=$(readlink "$link")
-      case $target in /*) echo "$link"; continue ;; esac
+      case $target in /*) echo "stray $link"; continue ;; esac
       depth=0
       rest=${link#./}
       while [ "$rest" != "${rest#*/}" ]; do rest=${rest#*/}; depth=$((depth + 1)); done
@@ -113,93 +130,133 @@ strayLink() (
           ..) depth=$((depth - 1)) ;;
           *) depth=$((depth + 1)) ;;
         esac
-        if [ "$depth" -lt 0 ]; then echo "$link"; break; fi
+        if [ "$depth" -lt 0 ]; then echo "stray $link"; break; fi
         rest=${rest#*/}
       done
-    done' sh {} +
+    done' sh {} + | awk '
+    sub(/^stray /, "") { if (stray == "") stray = $0; next }
+    { count++ }
+    END { print count + 0, stray }'
 )
 
 # The manifest has a line "TYPE SHA256 SIZE PATH" for each file, sorted; TYPE is f, x (executable) or l (link).
-# Chooses the stored artifact that has most in common.
-chooseBase() {
-  base=
-  best=0
+# Chooses the stored artifact that has most in common, and asks the controller for what is missing. Left for us:
+# `sums` for the files' hashes, `obsolete` with what the base has too much, and `facts`: the base, or the KiB wanted
+# when they are not free; the entries and bytes of the manifest; the paths that are no longer there; 1 when something is to come.
+askForMissing() {
+  set --
   for candidate in "$state"/artifacts/*/manifest; do
-    [ -f "$candidate" ] || continue
-    common=$(comm -12 "$candidate" "$incoming/manifest" | wc -l)
-    if [ "$common" -gt "$best" ]; then
-      best=$common
-      base=${candidate%/manifest}
-    fi
+    [ -d "${candidate%/manifest}/tree" ] && set -- "$@" "$candidate"
   done
+  : >"$state/obsolete"
+  : >"$state/sums"
+  W=$state awk -v free="$free" '
+    function pathOf(line) { sub(/^. [0-9a-f]* [0-9]* /, "", line); return line }
+    FILENAME == ARGV[1] { wanted[$0]; order[++entries] = $0; all += $3; if ($1 != "l") bytes += $3; next }
+    $0 in wanted { common[FILENAME]++ }
+    END {
+      facts = ENVIRON["W"] "/facts"
+      sums = ENVIRON["W"] "/sums"
+      obsolete = ENVIRON["W"] "/obsolete"
+      kib = int(all / 1024)
+      if (free != "" && free + 0 <= 2 * kib) { printf "short\n%d\n", 2 * kib >facts; exit }
+      for (i = 2; i < ARGC; i++) if (common[ARGV[i]] > common[base]) base = ARGV[i]
+      while (base != "" && (getline line <base) > 0) {
+        if (line in wanted) have[line]
+        else old[pathOf(line)]
+      }
+      for (i = 1; i <= entries; i++) {
+        path = pathOf(order[i])
+        if (order[i] !~ /^l/) print substr(order[i], 3, index(substr(order[i], 3), " ") - 1) "  " path >sums
+        if (!(order[i] in have)) { missing[++count] = path; fresh[path] }
+      }
+      for (path in old) {
+        print path >obsolete
+        if (!(path in fresh)) vanished++
+      }
+      if (base == "") print "need all"
+      else print "need " count + 0
+      for (i = 1; base != "" && i <= count; i++) print "path " missing[i]
+      print "send"
+      toCome = base == "" || count > 0
+      printf "%s\n%d\n%d\n%d\n%d\n", base, entries, bytes, vanished, toCome >facts
+    }' "$incoming/manifest" "$@" || refuse Unavailable "cannot write to $state: is the disk full?"
+  base= entries= toCome=
+  { IFS= read -r base && IFS= read -r entries && IFS= read -r bytes && IFS= read -r vanished &&
+    IFS= read -r toCome; } <"$state/facts"
+  [ "$base" != short ] ||
+    refuse Unavailable "$root has $free KiB free, the release needs $entries KiB: remove something"
+  [ -n "$toCome" ] || refuse Unavailable "cannot write to $state: is the disk full?"
+  base=${base%/manifest}
 }
 
-# Has the controller send what is missing of the artifact.
+# Has the controller send what is missing of the artifact. An artifact is stored without a sync, and people may change
+# what is stored: whatever comes from there is compared with the manifest, each time.
 receiveArtifact() {
   store=$state/artifacts/$artifact
-  [ ! -d "$store" ] || return 0
   incoming=$state/incoming
-  rm -rf "$incoming"
+  [ ! -e "$incoming" ] || rm -rf "$incoming"
   mkdir "$incoming" "$incoming/tree" || refuse Unavailable "cannot create $incoming: is the disk full?"
   say manifest
   field
   [ -z "$F" ] || say "$F" >"$incoming/manifest" || refuse Unavailable "cannot write to $incoming: is the disk full?"
   : >>"$incoming/manifest"
-  checkSpace
-  chooseBase
-  if [ -n "$base" ]; then
-    comm -23 "$incoming/manifest" "$base/manifest" >"$incoming/missing"
-    comm -13 "$incoming/manifest" "$base/manifest" | sed 's/^. [0-9a-f]* [0-9]* /.\//' >"$incoming/obsolete"
-    say "need $(wc -l <"$incoming/missing" | tr -d ' ')"
-    sed 's/^. [0-9a-f]* [0-9]* /path /' "$incoming/missing"
-    say send
-    copyBase
-  else
-    say "need all"
-    say send
-  fi
-  trouble=$(
-    cd "$incoming/tree" || exit 1
-    { tar -xof - 2>&1 && cat >/dev/null; } | flat
-  )
+  spaceFree "$root"
+  askForMissing
+  trouble=
+  [ -z "$base" ] || copyBase
+  [ "$toCome" = 0 ] || trouble=$(cd "$incoming/tree" && tar -xomf - 2>&1 && cat >/dev/null)
   verifyArtifact
-  rm -f "$incoming/missing" "$incoming/obsolete"
-  sync -f "$incoming" 2>/dev/null || sync
+  [ ! -e "$store" ] || rm -rf "$store"
   mv "$incoming" "$store" || refuse Unavailable "cannot move $incoming to $store"
 }
 
-# The base without what the new artifact does not have or has differently.
+# The base without what the new artifact does not have or has differently. What is stored is never written to, so that
+# artifacts may share their files.
 copyBase() {
-  trouble=$(cp -RP "$base/tree/." "$incoming/tree/" 2>&1 | flat)
-  [ -z "$trouble" ] || refuseBecause "cannot copy unchanged files from $base" "$trouble"
-  while IFS= read -r name; do rm -f "$incoming/tree/$name"; done <"$incoming/obsolete"
+  if ! cp -RPl "$base/tree/." "$incoming/tree/" 2>/dev/null; then
+    rm -rf "$incoming/tree"
+    trouble=$(cp -RP "$base/tree" "$incoming/tree" 2>&1)
+    [ -z "$trouble" ] || refuseBecause "cannot copy unchanged files from $base" "$trouble"
+  fi
+  set --
+  while IFS= read -r name; do
+    set -- "$@" "$incoming/tree/$name"
+    [ $# -lt 100 ] || { rm -f "$@"; set --; }
+  done <"$state/obsolete"
+  [ $# -eq 0 ] || rm -f "$@"
+  [ "$vanished" -gt 0 ] || return 0
   (cd "$incoming/tree" && find . -depth -type d -exec rmdir {} +) 2>/dev/null
   [ -d "$incoming/tree" ] || mkdir "$incoming/tree"
 }
 
-checkSpace() {
-  wanted=$(awk '{ sum += $3 } END { printf "%d", sum / 1024 }' "$incoming/manifest")
-  free=$(df -Pk "$root" 2>/dev/null | awk 'NR == 2 { print $4 }')
-  case $free in '' | *[!0-9]*) return 0 ;; esac
-  [ "$free" -gt $((2 * wanted)) ] ||
-    refuse Unavailable "$root has $free KiB free, the release needs $((2 * wanted)) KiB: remove something"
+# PATH: the KiB that are free there, in `free`; empty when that is not known.
+spaceFree() {
+  free=$(df -Pk "$1" 2>/dev/null)
+  free=${free#*"$newline"}
+  set -f
+  # shellcheck disable=SC2086
+  set -- $free
+  set +f
+  free=${4-}
+  case $free in *[!0-9]*) free= ;; esac
 }
 
-# An interrupted transfer looks like a short one: what arrived is compared with the manifest.
+# An interrupted transfer looks like a short one.
 verifyArtifact() {
-  stray=$(strayLink "$incoming/tree" | head -n 1)
-  [ -z "$stray" ] || refuse Invalid "the link $stray of the artifact leaves its tree"
+  found=$(treeEntries "$incoming/tree")
+  [ "${found#* }" = "" ] || refuse Invalid "the link ${found#* } of the artifact leaves its tree"
+  [ "${found%% *}" = "$entries" ] || shortArtifact
   if [ "$hashName" = sha256 ]; then
-    sed -n 's/^[fx] \([0-9a-f]*\) [0-9]* /\1  /p' "$incoming/manifest" >"$incoming/sums"
-    [ ! -s "$incoming/sums" ] || (cd "$incoming/tree" && sha256sum -c ../sums) >/dev/null 2>&1 || shortArtifact
-    rm -f "$incoming/sums"
+    [ ! -s "$state/sums" ] || (cd "$incoming/tree" && sha256sum -c "$state/sums") >/dev/null 2>&1 || shortArtifact
   else
-    sent=$(awk '$1 != "l" { sum += $3 } END { printf "%d", sum }' "$incoming/manifest")
     have=$(find "$incoming/tree" -type f -exec cat {} + | wc -c)
-    [ "$((have))" = "$sent" ] || shortArtifact
+    [ "$((have))" = "$bytes" ] || shortArtifact
   fi
-  entries=$(find "$incoming/tree" ! -type d | wc -l)
-  [ "$((entries))" = "$(($(wc -l <"$incoming/manifest")))" ] || shortArtifact
 }
 
-shortArtifact() { refuse Unavailable "the release's files did not arrive whole in $incoming: ${trouble:-connection lost}"; }
+# When all that was sent is there, it is the base that was damaged: without its tree it is not chosen again.
+shortArtifact() {
+  [ -n "$trouble" ] || [ -z "$base" ] || rm -rf "$base/tree"
+  refuse Unavailable "the release's files did not arrive whole in $incoming: ${trouble:-connection lost}"
+}

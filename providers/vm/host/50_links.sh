@@ -1,24 +1,23 @@
 # The links current-ENVIRONMENT and previous-ENVIRONMENT: read, and replaced by rename(2) only.
 
-linkTarget() {
-  if command -v readlink >/dev/null 2>&1; then
-    readlink "$1"
-  else
-    ls -ld "$1" | sed 's/.* -> //'
-  fi
-}
+if command -v readlink >/dev/null 2>&1; then
+  linkTarget() { readlink "$1"; }
+else
+  linkTarget() { ls -ld "$1" | sed 's/.* -> //'; }
+fi
 
-# The raw target of a link in the root, "-" when there is none.
+# The raw target of a link in the root, in `raw`; "-" when there is none.
 rawLink() {
-  if [ -L "$root/$1" ]; then linkTarget "$root/$1"; else echo -; fi
+  raw=-
+  [ ! -L "$root/$1" ] || raw=$(linkTarget "$root/$1")
 }
 
-# The release id a raw target means; "-" when it is no release of ours.
+# The release id a raw target means, in `id`; "-" when it is no release of ours.
 idOf() {
   case $1 in
-    "releases/$environment/"*/*) echo - ;;
-    "releases/$environment/"?*) echo "${1#"releases/$environment/"}" ;;
-    *) echo - ;;
+    "releases/$environment/"*/*) id=- ;;
+    "releases/$environment/"?*) id=${1#"releases/$environment/"} ;;
+    *) id=- ;;
   esac
 }
 
@@ -63,7 +62,7 @@ findRenamer() {
 
 # TARGET NAME: a new link beside the old one, ready to be renamed.
 stageLink() {
-  rm -f "$root/.$2.next"
+  [ ! -L "$root/.$2.next" ] || rm -f "$root/.$2.next"
   ln -s "$1" "$root/.$2.next"
 }
 
@@ -71,7 +70,8 @@ placeLink() { renameWith "$renamer" "$root/.$1.next" "$root/$1"; }
 
 # Puts a link to a raw target; "-" removes it.
 restoreLink() {
-  [ "$(rawLink "$2")" != "$1" ] || return 0
+  rawLink "$2"
+  [ "$raw" != "$1" ] || return 0
   if [ "$1" = - ]; then
     rm -f "$root/$2"
   else
@@ -79,15 +79,17 @@ restoreLink() {
   fi
 }
 
+# STATE OPERATION RELEASE CURRENT PREVIOUS: not durable before the next sync.
 journal() {
-  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$@" >>"$state/journal" || return 1
-  syncPaths "$state/journal"
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$@" >>"$state/journal"
 }
+
+tab=$(printf '\t')
 
 # The newest intent to switch to RELEASE that was not taken back: journalCurrent, journalPrevious. Fails without one.
 lastIntent() {
   journalCurrent=
-  tab=$(printf '\t')
+  [ -s "$state/journal" ] || return 1
   found=$(awk -F "$tab" -v id="$1" '
     $4 != id { next }
     $2 == "intent" { line = $5 FS $6; state = "intent" }

@@ -32,7 +32,7 @@ prepare() {
 rejoin() {
   opDir=$state/ops/$operation
   [ -d "$opDir" ] || return 0
-  if [ "$keepRecord" = 1 ] && [ -e "$opDir/code" ]; then
+  if [ "$keepRecord" = 1 ] && recorded; then
     checkFence
     already=1
     say "recorded"
@@ -49,12 +49,12 @@ rejoin() {
 
 openOperation() {
   opDir=$state/ops/$operation
-  mkdir -p "$opDir" 2>/dev/null
+  [ -d "$opDir" ] || mkdir -p "$opDir" 2>/dev/null
   : >>"$opDir/out" 2>/dev/null
   [ -w "$opDir/out" ] || refuse Unavailable "cannot create $opDir: is the disk full?"
   lockWithin 8 "$opDir/lock" 5 || refuse Conflict "operation $operation runs already"
   opHeld=1
-  rm -f "$opDir/aborted"
+  [ ! -e "$opDir/aborted" ] || rm -f "$opDir/aborted"
 }
 
 # An operation that began and has no result: its host or its supervisor died. What is known to have ended is not done
@@ -73,15 +73,12 @@ resumable() {
 }
 
 begin() {
-  current=$(idOf "$(rawLink "current-$environment")")
-  previous=$(idOf "$(rawLink "previous-$environment")")
   if [ -e "$releaseDir" ] || [ -L "$releaseDir" ]; then
     existing
   fi
   receiveArtifact
-  rm -f "$opDir"/claim-* "$opDir"/done-* "$opDir/fetched"
+  [ ! -e "$opDir/began" ] || rm -f "$opDir"/claim-* "$opDir"/done-* "$opDir/fetched"
   : >"$opDir/began"
-  syncPaths "$opDir/began" "$opDir"
 }
 
 # The directory is there: ready for this very work, or replaced, unless it is in use.
@@ -101,8 +98,9 @@ existing() {
     why="it is not ready"
   fi
   for link in current previous; do
-    eval "live=\$$link"
-    [ "$live" != "$release" ] ||
+    rawLink "$link-$environment"
+    idOf "$raw"
+    [ "$id" != "$release" ] ||
       refuse Conflict "$releaseDir is what $link-$environment names, and $why: use another version"
   done
   discard "$releaseDir" || refuse Unavailable "cannot move $releaseDir away: $trouble"
@@ -111,9 +109,9 @@ existing() {
 # DIRECTORY: renamed first, so that a crash leaves nothing that looks whole.
 discard() {
   trash=$root/releases/$environment/.trash-${1##*/}.$$
-  trouble=$(mv "$1" "$trash" 2>&1 | flat)
+  trouble=$(mv "$1" "$trash" 2>&1)
   [ ! -e "$1" ] && [ ! -L "$1" ] || return 1
-  trouble=$(rm -rf "$trash" 2>&1 | flat)
+  trouble=$(rm -rf "$trash" 2>&1)
   return 0
 }
 
@@ -136,13 +134,13 @@ prepareBody() {
 
 unpack() {
   progress fetch
-  mkdir -p "$releaseDir" || refuse Unavailable "cannot create $releaseDir"
-  trouble=$(cp -RP "$state/artifacts/$artifact/tree/." "$releaseDir/" 2>&1 | flat)
+  store=$state/artifacts/$artifact
+  [ ! -e "$store/tree/.slipway-release" ] || refuse Invalid "the source has a file .slipway-release, a reserved name"
+  mkdir -p -m 700 "$releaseDir/.slipway-release" || refuse Unavailable "cannot create $releaseDir"
+  trouble=$(cp -RP "$store/tree/." "$releaseDir/" 2>&1)
   [ -z "$trouble" ] || refuseBecause "cannot copy the files to $releaseDir" "$trouble"
-  [ ! -e "$releaseDir/.slipway-release" ] || refuse Invalid "the source has a file .slipway-release, a reserved name"
-  chmod 755 "$releaseDir"
-  mkdir -m 700 "$releaseDir/.slipway-release" || refuse Unavailable "cannot write to $releaseDir"
-  (cd "$releaseDir" && find . -path ./.slipway-release -prune -o -type f -print) >"$releaseDir/.slipway-release/names"
+  ln -f "$store/manifest" "$releaseDir/.slipway-release/names" 2>/dev/null ||
+    cp "$store/manifest" "$releaseDir/.slipway-release/names" || refuse Unavailable "cannot write to $releaseDir"
   : >"$opDir/fetched"
 }
 
@@ -150,7 +148,7 @@ linkShared() {
   at=1
   while [ "$at" -le "$sharedDirectory_count" ]; do
     eval "path=\$sharedDirectory_$at"
-    trouble=$(mkdir -p "$root/shared/$path" 2>&1 | flat)
+    [ -d "$root/shared/$path" ] || trouble=$(mkdir -p "$root/shared/$path" 2>&1)
     [ -d "$root/shared/$path" ] || refuseBecause "cannot create the shared directory $root/shared/$path" "$trouble"
     linkOne "$path"
     at=$((at + 1))
@@ -189,7 +187,7 @@ buildStep() {
   [ ! -e "$opDir/done-$step" ] || return 0
   if [ "$idempotent" = 0 ]; then
     : >"$opDir/claim-$step" || refuse Unavailable "cannot write to $opDir: is the disk full?"
-    syncPaths "$opDir/claim-$step" "$opDir"
+    syncPaths "$opDir/began" "$opDir/claim-$step" "$opDir" "$state/ops"
   fi
   runUser "$timeout" "$releaseDir" "$run"
   refuseFailed "build step $name" Invalid

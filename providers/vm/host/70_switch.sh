@@ -12,8 +12,10 @@ switch() {
   [ "$marker_digest" = "$wantedDigest" ] ||
     refuse Conflict "$releaseDir has the digest $marker_digest, expected $wantedDigest: prepare it again"
   findRenamer
-  oldCurrent=$(rawLink "current-$environment")
-  oldPrevious=$(rawLink "previous-$environment")
+  rawLink "current-$environment"
+  oldCurrent=$raw
+  rawLink "previous-$environment"
+  oldPrevious=$raw
   arm
   say armed
   guard
@@ -37,21 +39,24 @@ arm() {
   else
     rm -f "$root/.previous-$environment.next"
   fi
-  journal intent "$operation" "$release" "$oldCurrent" "$oldPrevious" ||
+  journal intent "$operation" "$release" "$oldCurrent" "$oldPrevious" && syncPaths "$state/journal" ||
     refuse Unavailable "cannot write $state/journal: is the disk full?"
 }
 
 disarm() {
   rm -f "$root/.current-$environment.next" "$root/.previous-$environment.next"
-  [ "$oldCurrent" = "$target" ] || journal cancelled "$operation" "$release" "$oldCurrent" "$oldPrevious"
+  [ "$oldCurrent" != "$target" ] || return 0
+  journal cancelled "$operation" "$release" "$oldCurrent" "$oldPrevious"
+  syncPaths "$state/journal"
 }
 
 # A controller that vanished must not leave us waiting, with the lock held, for ever.
 guard() {
+  tellNow
   trap 'disarm; unlock 9 "$state/lock"; exit 1' TERM
   (
     trap - TERM
-    isolated /bin/sh -c 'sleep "$1"; kill -TERM "$2"' sh "$((deadline - $(now) + 5))" $$
+    isolated /bin/sh -c 'sleep "$1"; kill -TERM "$2"' sh "$((deadline - now + 5))" $$
   ) </dev/null >/dev/null 2>&1 7>&- 8>&- 9>&- &
   guardian=$!
 }
@@ -68,7 +73,8 @@ flip() {
     disarm
     refuse Conflict "fencing number $fence is lower than $seen: another controller has taken over"
   fi
-  if [ "$(rawLink "current-$environment")" = "$target" ]; then
+  rawLink "current-$environment"
+  if [ "$raw" = "$target" ]; then
     already=1
     touchRelease "$releaseDir"
     say switched
@@ -78,11 +84,12 @@ flip() {
     placeLink "previous-$environment" || refuse Unavailable "cannot rename $root/previous-$environment"
   fi
   placeLink "current-$environment" || refuse Unavailable "cannot rename $root/current-$environment"
-  [ "$(rawLink "current-$environment")" = "$target" ] || refuse Unavailable "$root/current-$environment was not replaced"
+  rawLink "current-$environment"
+  [ "$raw" = "$target" ] || refuse Unavailable "$root/current-$environment was not replaced"
   say switched
   touchRelease "$releaseDir"
-  syncPaths "$root"
   journal done "$operation" "$release" "$oldCurrent" "$oldPrevious"
+  syncPaths "$root" "$state/journal"
   done_ switched
 }
 
@@ -94,14 +101,17 @@ undo() {
   refuseForeign
   findRenamer
   target=releases/$environment/$release
-  isCurrent=$(rawLink "current-$environment")
+  rawLink "current-$environment"
+  isCurrent=$raw
+  rawLink "previous-$environment"
+  isPrevious=$raw
   if lastIntent "$release"; then
     wanted=$journalCurrent
     wantedPrevious=$journalPrevious
   else
     wanted=-
     [ -z "$restoreTo" ] || wanted=releases/$environment/$restoreTo
-    wantedPrevious=$(rawLink "previous-$environment")
+    wantedPrevious=$isPrevious
   fi
   if [ "$isCurrent" != "$target" ] && [ "$isCurrent" != "$wanted" ]; then
     refuse Conflict "$root/current-$environment names $isCurrent, neither $target nor $wanted: someone else changed it"
@@ -109,12 +119,12 @@ undo() {
   if [ "$wanted" != - ] && [ ! -d "$root/$wanted" ]; then
     refuse NotFound "$root/$wanted, which was live before $release, is gone: current-$environment stays as it is"
   fi
-  if [ "$isCurrent" = "$wanted" ] && [ "$(rawLink "previous-$environment")" = "$wantedPrevious" ]; then
+  if [ "$isCurrent" = "$wanted" ] && [ "$isPrevious" = "$wantedPrevious" ]; then
     already=1
   fi
   restoreLink "$wanted" "current-$environment" || refuse Unavailable "cannot replace $root/current-$environment"
   restoreLink "$wantedPrevious" "previous-$environment" || refuse Unavailable "cannot replace $root/previous-$environment"
   syncPaths "$root"
-  [ "$already" = 1 ] || journal undone "$operation" "$release" "$wanted" "$wantedPrevious"
+  [ "$already" = 1 ] || { journal undone "$operation" "$release" "$wanted" "$wantedPrevious" && syncPaths "$state/journal"; }
   done_ "current-$environment is as before"
 }

@@ -2,8 +2,8 @@
 
 observe() {
   for name in current previous; do
-    raw=$(rawLink "$name-$environment")
-    id=$(idOf "$raw")
+    rawLink "$name-$environment"
+    idOf "$raw"
     if [ -e "$root/$name-$environment" ] && [ ! -L "$root/$name-$environment" ]; then
       say "problem $root/$name-$environment is not a symbolic link"
     elif [ "$raw" = - ]; then
@@ -21,8 +21,8 @@ observe() {
   say "fence $seen"
   place=$root
   while [ ! -d "$place" ] && [ -n "$place" ]; do place=${place%/*}; done
-  free=$(df -Pk "${place:-/}" 2>/dev/null | awk 'NR == 2 { print $4 }')
-  case $free in '' | *[!0-9]*) ;; *) say "free $((free * 1024))" ;; esac
+  spaceFree "${place:-/}"
+  [ -z "$free" ] || say "free $((free * 1024))"
   for directory in "$root/releases/$environment"/*; do
     [ -d "$directory" ] || continue
     if readMarker "$directory"; then ready=1; else ready=0; fi
@@ -36,7 +36,8 @@ observe() {
 
 # The gate is also where the controller learns what a later undo returns to.
 sayLive() {
-  id=$(idOf "$(rawLink "current-$environment")")
+  rawLink "current-$environment"
+  idOf "$raw"
   [ "$id" = - ] || say "current $id"
 }
 
@@ -93,7 +94,7 @@ verify() {
   makeDirectories
   [ -z "$run" ] || rejoin
   enter
-  raw=$(rawLink "current-$environment")
+  rawLink "current-$environment"
   [ "$raw" = "releases/$environment/$release" ] ||
     refuse Conflict "$root/current-$environment names $raw, expected releases/$environment/$release"
   [ -d "$releaseDir" ] || refuse NotFound "$releaseDir does not exist"
@@ -127,7 +128,8 @@ processBody() {
   variable_0_count=0
   progress "$action"
   directory=$root
-  if [ "$(rawLink "current-$environment")" = "releases/$environment/$release" ]; then
+  rawLink "current-$environment"
+  if [ "$raw" = "releases/$environment/$release" ]; then
     directory=$root/current-$environment
   elif [ -d "$releaseDir" ]; then
     directory=$releaseDir
@@ -141,40 +143,46 @@ retire() {
   fields keep
   phase=retire
   enter
-  for name in current previous; do
-    keep_count=$((keep_count + 1))
-    eval "keep_$keep_count=\$(idOf \"\$(rawLink \"$name-$environment\")\")"
+  kept=$newline
+  at=1
+  while [ "$at" -le "$keep_count" ]; do
+    eval "kept=\$kept\$keep_$at\$newline"
+    at=$((at + 1))
   done
-  kept=$state/kept.$$
-  listed keep >"$kept"
+  for name in current previous; do
+    rawLink "$name-$environment"
+    idOf "$raw"
+    kept=$kept$id$newline
+  done
   for directory in "$root/releases/$environment"/.trash-*; do
     [ ! -d "$directory" ] || rm -rf "$directory" 2>/dev/null
   done
   for directory in "$root/releases/$environment"/*; do
     [ -d "$directory" ] || continue
-    grep -Fqx -- "${directory##*/}" "$kept" && continue
+    case $kept in *"$newline${directory##*/}$newline"*) continue ;; esac
     discard "$directory" || say "cannot move $directory away: $trouble" >&2
     [ -z "$trouble" ] || say "cannot remove all of $directory: $trouble" >&2
   done
-  rm -f "$kept"
   retireArtifacts
   retireRecords
   done_ retired
 }
 
 retireArtifacts() {
-  used=$state/used.$$
+  used=$newline
   for directory in "$root/releases/$environment"/*; do
-    readMarker "$directory" && say "$marker_artifact"
-  done >"$used"
+    readMarker "$directory" && used=$used$marker_artifact$newline
+  done
   for directory in "$state"/artifacts/*; do
     [ -d "$directory" ] || continue
-    grep -Fqx -- "${directory##*/}" "$used" || rm -rf "$directory"
+    case $used in *"$newline${directory##*/}$newline"*) ;; *) rm -rf "$directory" ;; esac
   done
-  rm -f "$used"
 }
 
+# Down to 100 once in a while. The journal grows no faster than the records.
 retireRecords() {
+  set -- "$state"/ops/*
+  [ $# -gt 150 ] || return 0
   ls -t "$state/ops" | tail -n +101 | while IFS= read -r name; do
     lockBusy "$state/ops/$name/lock" || rm -rf "$state/ops/$name"
   done
@@ -197,12 +205,14 @@ abort() {
     done_ "nothing runs as $victim"
   fi
   : >"$opDir/aborted"
-  patience=$(($(now) + 15))
+  tellNow
+  patience=$((now + 15))
   while lockBusy "$opDir/lock"; do
     group=
     { IFS= read -r group <"$opDir/group"; } 2>/dev/null
     [ -z "$group" ] || killGroup "$group"
-    [ "$(now)" -lt "$patience" ] || refuse Unavailable "operation $victim still runs on the host"
+    tellNow
+    [ "$now" -lt "$patience" ] || refuse Unavailable "operation $victim still runs on the host"
     nap
   done
   done_ "aborted $victim"
