@@ -98,7 +98,7 @@ std::string planText(const Release& release, const std::vector<RunTarget>& targe
   std::string out = cat("Plan of release ", release.meta.ns, "/", release.meta.name, ": version ",
                         release.spec.version.empty() ? "(chosen when the run starts)" : release.spec.version, ", ",
                         targets.size(), targets.size() == 1 ? " server" : " servers", ", ",
-                        release.spec.strategy.type == StrategyType::Atomic ? "Atomic" : "Recreate", "\n");
+                        strategyName(release.spec.strategy.type), "\n");
   std::size_t number = 0;
   for (const planner::PreviewWave& wave : waves) {
     out += cat("  ", ++number, ". ", stepName(wave.kind), " on ", join(wave.targets, ", "), "\n");

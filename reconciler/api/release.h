@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reconciler/api/conditions.h"
@@ -54,9 +55,27 @@ struct ProcessCommand {
   bool operator==(const ProcessCommand&) const = default;
 };
 
-enum class StrategyType { Atomic, Recreate };
+enum class StrategyType { Atomic, Recreate, Rolling };
+std::string_view strategyName(StrategyType type);
 enum class OnPartialSwitch { Revert, Hold };
 enum class SwitchOrder { Parallel, Sequential };
+
+// A number of servers: so many, or a share of all of them.
+struct Amount {
+  int value = 1;
+  bool percent = false;  // of the servers of the release, rounded down, but at least one
+  // REQUIRES: total > 0
+  std::size_t of(std::size_t total) const;
+  bool operator==(const Amount&) const = default;
+};
+
+struct RollingSettings {
+  Amount batchSize;
+  std::optional<Amount> maxUnavailable;  // nothing: as many as a batch has
+  Duration pauseBetween{0};              // between a batch that is verified and the next one
+  std::vector<std::string> order;        // these servers first, in this order
+  bool operator==(const RollingSettings&) const = default;
+};
 
 struct Strategy {
   StrategyType type = StrategyType::Atomic;
@@ -64,6 +83,7 @@ struct Strategy {
   SwitchOrder switchOrder = SwitchOrder::Parallel;
   Duration maxSkew = std::chrono::milliseconds(500);
   Duration switchTimeout = std::chrono::seconds(30);
+  std::optional<RollingSettings> rolling;  // nothing: the defaults, when the type is Rolling
   bool operator==(const Strategy&) const = default;
 };
 

@@ -1,9 +1,15 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
 #include "reconciler/api/json_fields.h"
 #include "reconciler/api/release.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway {
 namespace {
+
+constexpr std::array<std::string_view, 3> kStrategies{"Atomic", "Recreate", "Rolling"};  // in the enum's order
 
 void readSource(const Json* json, SourceSpec& out, FieldReader& parent) {
   FieldReader reader(json, "spec.source");
@@ -99,13 +105,49 @@ void readProcess(const Json* json, std::optional<ProcessCommand>& out, FieldRead
   parent.merge(fields);
 }
 
+// 3 or "25%".
+void readAmount(FieldReader& fields, std::string_view name, Amount& out) {
+  const Json* json = fields.child(name);
+  if (json == nullptr) {
+    return;
+  }
+  if (json->isInt()) {
+    out = {static_cast<int>(json->asInt()), false};
+    return;
+  }
+  const std::string text = json->isString() ? json->asString() : "";
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || std::string_view(end, text.data() + text.size()) != "%") {
+    fields.fail(name, cat("must be a number or a share like \"25%\", not ", json->dump()));
+    return;
+  }
+  out = {value, true};
+}
+
+Json toJson(const Amount& amount) { return amount.percent ? Json(cat(amount.value, "%")) : Json(amount.value); }
+
+void readRolling(const Json* json, RollingSettings& out, FieldReader& parent) {
+  FieldReader fields(json, "spec.strategy.rolling");
+  readAmount(fields, "batchSize", out.batchSize);
+  if (fields.child("maxUnavailable") != nullptr) {
+    readAmount(fields, "maxUnavailable", out.maxUnavailable.emplace());
+  }
+  fields.read("pauseBetween", out.pauseBetween);
+  fields.read("order", out.order);
+  parent.merge(fields);
+}
+
 void readStrategy(const Json* json, Strategy& out, FieldReader& parent) {
   FieldReader fields(json, "spec.strategy");
-  fields.readEnum("type", {"Atomic", "Recreate"}, out.type);
+  fields.readEnum("type", {kStrategies[0], kStrategies[1], kStrategies[2]}, out.type);
   fields.readEnum("onPartialSwitch", {"Revert", "Hold"}, out.onPartialSwitch);
   fields.readEnum("switchOrder", {"Parallel", "Sequential"}, out.switchOrder);
   fields.read("maxSkew", out.maxSkew);
   fields.read("switchTimeout", out.switchTimeout);
+  if (const Json* rolling = fields.child("rolling"); rolling != nullptr && rolling->isObject()) {
+    readRolling(rolling, out.rolling.emplace(), fields);
+  }
   parent.merge(fields);
 }
 
@@ -262,11 +304,21 @@ Json healthToJson(const Health& health) {
 }
 
 Json strategyToJson(const Strategy& strategy) {
-  return Json::object({{"type", strategy.type == StrategyType::Atomic ? "Atomic" : "Recreate"},
-                       {"onPartialSwitch", strategy.onPartialSwitch == OnPartialSwitch::Revert ? "Revert" : "Hold"},
-                       {"switchOrder", strategy.switchOrder == SwitchOrder::Parallel ? "Parallel" : "Sequential"},
-                       {"maxSkew", formatDuration(strategy.maxSkew)},
-                       {"switchTimeout", formatDuration(strategy.switchTimeout)}});
+  Json out = Json::object({{"type", strategyName(strategy.type)},
+                           {"onPartialSwitch", strategy.onPartialSwitch == OnPartialSwitch::Revert ? "Revert" : "Hold"},
+                           {"switchOrder", strategy.switchOrder == SwitchOrder::Parallel ? "Parallel" : "Sequential"},
+                           {"maxSkew", formatDuration(strategy.maxSkew)},
+                           {"switchTimeout", formatDuration(strategy.switchTimeout)}});
+  if (strategy.rolling.has_value()) {
+    Json& rolling = out["rolling"];
+    rolling["batchSize"] = toJson(strategy.rolling->batchSize);
+    if (strategy.rolling->maxUnavailable.has_value()) {
+      rolling["maxUnavailable"] = toJson(*strategy.rolling->maxUnavailable);
+    }
+    rolling["pauseBetween"] = formatDuration(strategy.rolling->pauseBetween);
+    putList(rolling, "order", strategy.rolling->order);
+  }
+  return out;
 }
 
 std::string_view policyName(RollbackPolicy policy) {
@@ -282,6 +334,13 @@ std::string_view policyName(RollbackPolicy policy) {
 }
 
 }  // namespace
+
+std::string_view strategyName(StrategyType type) { return kStrategies[static_cast<std::size_t>(type)]; }
+
+std::size_t Amount::of(std::size_t total) const {
+  const auto number = static_cast<std::size_t>(std::max(value, 1));
+  return std::clamp<std::size_t>(percent ? total * number / 100 : number, 1, total);
+}
 
 Result<ReleaseSpec> releaseSpecFromJson(const Json& json) {
   ReleaseSpec out;

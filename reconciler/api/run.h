@@ -94,6 +94,14 @@ struct RunDecisions {
   bool operator==(const RunDecisions&) const = default;
 };
 
+// A wait that a plan asked for: how much of it has passed, by the steady clock. Written down now and then, so that a
+// crash neither loses nor restarts it, and jumps of the wall clock neither shorten nor lengthen it.
+struct RunWait {
+  std::string startedAt;
+  std::int64_t elapsedMs = 0;
+  bool operator==(const RunWait&) const = default;
+};
+
 // A row of the run's state table.
 struct RunTransition {
   RunPhase phase = RunPhase::Pending;
@@ -136,6 +144,7 @@ struct RunStatus {
   std::uint64_t fence = 0;
   std::int64_t skewMs = -1;  // first to last flip
   RunDecisions decisions;
+  std::map<std::string, RunWait> waits;  // by the plan's name for them
   std::vector<RunTransition> transitions;
   std::vector<RunTarget> targets;
   bool operator==(const RunStatus&) const = default;

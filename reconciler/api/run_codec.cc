@@ -171,6 +171,17 @@ Json toJson(const RunDecisions& decisions) {
   return out;
 }
 
+void readWaits(const Json* json, std::map<std::string, RunWait>& out) {
+  if (json == nullptr || !json->isObject()) {
+    return;
+  }
+  for (const auto& [name, wait] : json->asObject()) {
+    FieldReader fields(&wait, "status.waits");
+    fields.read("startedAt", out[name].startedAt);
+    fields.read("elapsedMs", out[name].elapsedMs);
+  }
+}
+
 Status readRunStatus(const Json* json, RunStatus& out) {
   FieldReader fields(json, "status");
   fields.read("observedGeneration", out.observedGeneration);
@@ -193,6 +204,7 @@ Status readRunStatus(const Json* json, RunStatus& out) {
   fields.read("fence", out.fence);
   fields.read("skewMs", out.skewMs);
   readDecisions(fields.child("decisions"), out.decisions);
+  readWaits(fields.child("waits"), out.waits);
   readTransitions(fields.child("transitions"), out.transitions);
   if (const Json* targets = fields.child("targets"); targets != nullptr && targets->isArray()) {
     for (const Json& target : targets->asArray()) {
@@ -247,6 +259,9 @@ Json toJson(const RunStatus& status) {
     out["skewMs"] = status.skewMs;
   }
   putObject(out, "decisions", toJson(status.decisions));
+  for (const auto& [name, wait] : status.waits) {
+    out["waits"][name] = Json::object({{"startedAt", wait.startedAt}, {"elapsedMs", wait.elapsedMs}});
+  }
   for (const RunTransition& row : status.transitions) {
     Json item = Json::object({{"phase", phaseName(row.phase)}, {"enteredAt", row.enteredAt}});
     putText(item, "exitedAt", row.exitedAt);

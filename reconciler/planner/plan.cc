@@ -6,9 +6,18 @@
 namespace slipway::planner {
 
 const Strategy& strategyFor(StrategyType type) {
-  static const TwoPhaseStrategy kAtomic(false);
-  static const TwoPhaseStrategy kRecreate(true);
-  return type == StrategyType::Recreate ? kRecreate : kAtomic;
+  static const TwoPhaseStrategy kAtomic(StrategyType::Atomic);
+  static const TwoPhaseStrategy kRecreate(StrategyType::Recreate);
+  static const TwoPhaseStrategy kRolling(StrategyType::Rolling);
+  switch (type) {
+    case StrategyType::Atomic:
+      break;
+    case StrategyType::Recreate:
+      return kRecreate;
+    case StrategyType::Rolling:
+      return kRolling;
+  }
+  return kAtomic;
 }
 
 std::string operationId(const std::string& runUid, StepKind kind, const std::string& target, int attempt) {
@@ -50,12 +59,18 @@ std::vector<PreviewWave> preview(const RunSpec& run, const std::vector<RunTarget
   std::vector<PreviewWave> out;
   RunStatus progress;
   progress.targets = targets;
+  std::map<std::string, Duration> waited;
   const std::string uid = "preview";
   const Strategy& strategy = strategyFor(run.spec.strategy.type);
   while (true) {
-    const Plan plan = strategy.plan({uid, run, progress, {}});
+    const Plan plan = strategy.plan({uid, run, progress, {}, waited});
     if (plan.decision == Decision::Commit) {
       progress.decisions.commit = "preview";
+      continue;
+    }
+    if (plan.wait.has_value()) {
+      waited[plan.wait->name] = plan.wait->duration;
+      out.back().note += cat("; then ", formatDuration(plan.wait->duration), " before the next batch");
       continue;
     }
     if (isTerminal(plan.phase) || plan.wave.empty()) {

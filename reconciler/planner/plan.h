@@ -25,6 +25,8 @@ struct PlanInput {
   const RunStatus& progress;
   // Failed steps whose next try is not due yet, and how long it takes. The caller counts in steady time.
   std::map<StepRef, Duration> cooling;
+  // How much of the waits that plans asked for has passed.
+  std::map<std::string, Duration> waited;
 };
 
 struct PlannedStep {
@@ -37,6 +39,13 @@ struct PlannedStep {
 // What cannot be observed again. The caller makes it durable, then plans anew; nothing is started before.
 enum class Decision { None, Commit, Revert, Hold };
 
+// Time to let pass before the plan goes on; `name` is unique in the run. The caller keeps count of it over restarts.
+struct PlannedWait {
+  std::string name;
+  Duration duration{0};
+  bool operator==(const PlannedWait&) const = default;
+};
+
 // The next thing to do, as a value: printable, comparable, replayable.
 struct Plan {
   RunPhase phase = RunPhase::Pending;  // a terminal one is the outcome
@@ -46,6 +55,7 @@ struct Plan {
   Decision decision = Decision::None;
   std::vector<PlannedStep> wave;   // what should be running now; parts of it may be so already
   std::vector<std::string> abort;  // operations to kill
+  std::optional<PlannedWait> wait;
   std::optional<Duration> checkAgain;
   bool operator==(const Plan&) const = default;
 };

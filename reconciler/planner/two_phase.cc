@@ -1,6 +1,7 @@
 #include "reconciler/planner/two_phase.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "reconciler/base/strings.h"
 #include "reconciler/planner/stage.h"
@@ -9,10 +10,42 @@
 namespace slipway::planner {
 namespace {
 
+using Batch = std::vector<std::size_t>;  // places in RunStatus::targets
+
+bool contains(const Batch& batch, std::size_t i) { return std::find(batch.begin(), batch.end(), i) != batch.end(); }
+
+// The targets in the order in which they are switched. A function of what a run never changes.
+Batch rolloutOrder(const PlanInput& input, const RollingSettings& rolling) {
+  const auto place = [&](std::size_t i) {
+    return std::find(rolling.order.begin(), rolling.order.end(), input.progress.targets[i].name);
+  };
+  Batch all(input.progress.targets.size());
+  std::iota(all.begin(), all.end(), 0);
+  std::stable_sort(all.begin(), all.end(), [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
+  return all;
+}
+
+std::vector<Batch> batchesOf(const PlanInput& input, StrategyType type) {
+  const RollingSettings rolling = input.run.spec.strategy.rolling.value_or(RollingSettings{});
+  const Batch order = rolloutOrder(input, type == StrategyType::Rolling ? rolling : RollingSettings{});
+  std::size_t size = std::max<std::size_t>(order.size(), 1);
+  if (type == StrategyType::Rolling && !order.empty()) {
+    size = std::min(rolling.batchSize.of(order.size()),
+                    rolling.maxUnavailable.value_or(rolling.batchSize).of(order.size()));
+  }
+  std::vector<Batch> out;
+  for (std::size_t from = 0; from < order.size(); from += size) {
+    const auto begin = order.begin() + static_cast<std::ptrdiff_t>(from);
+    out.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(std::min(size, order.size() - from)));
+  }
+  return out;
+}
+
 // One pass over the record of a run: the first stage that is not through decides what happens next.
 class Pass {
  public:
-  Pass(const PlanInput& input, bool recreate) : input_(input), status_(input.progress), recreate_(recreate) {}
+  Pass(const PlanInput& input, StrategyType type)
+      : input_(input), status_(input.progress), type_(type), batches_(batchesOf(input, type)) {}
 
   Plan run() {
     const RunDecisions& decided = status_.decisions;
@@ -38,8 +71,18 @@ class Pass {
     return survey(input_, kind, [](std::size_t) { return true; });
   }
 
-  Stage surveyProcess(StepKind kind) {
-    return survey(input_, kind, [&](std::size_t i) { return runsProcess(input_.run.spec, kind, target(i).name); });
+  Stage surveyOf(StepKind kind, const Batch& batch) {
+    Stage stage = survey(input_, kind, [&](std::size_t i) { return contains(batch, i); });
+    const auto place = [&](std::size_t i) { return std::find(batch.begin(), batch.end(), i); };
+    std::sort(stage.ready.begin(), stage.ready.end(),
+              [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
+    return stage;
+  }
+
+  Stage surveyProcess(StepKind kind, const Batch& batch) {
+    return survey(input_, kind, [&](std::size_t i) {
+      return contains(batch, i) && runsProcess(input_.run.spec, kind, target(i).name);
+    });
   }
 
   void startAll(StepKind kind, const Stage& stage) {
@@ -78,6 +121,11 @@ class Pass {
   }
 
   void count(std::string_view word, const Stage& stage) { plan_.step = cat(word, " ", stage.done, "/", stage.total); }
+
+  // "" with one batch, else "batch 2 of 5: ".
+  std::string inBatch(std::size_t number) const {
+    return batches_.size() == 1 ? "" : cat("batch ", number + 1, " of ", batches_.size(), ": ");
+  }
 
   std::string failures(StepKind kind, const Stage& stage) { return describeFailures(status_, kind, stage.failed); }
 
@@ -124,36 +172,65 @@ class Pass {
   }
 
   Plan deploying() {
-    if (recreate_) {
-      const Stage stop = surveyProcess(StepKind::Stop);
+    for (std::size_t number = 0; number < batches_.size(); ++number) {
+      if (std::optional<Plan> next = deployBatch(number)) {
+        return *next;
+      }
+    }
+    return retiring();
+  }
+
+  // Nothing when the batch is verified and its wait is over.
+  std::optional<Plan> deployBatch(std::size_t number) {
+    const Batch& batch = batches_[number];
+    if (type_ == StrategyType::Recreate) {
+      const Stage stop = surveyProcess(StepKind::Stop, batch);
       if (!stop.through()) {
         count("stopped", stop);
         return advance(StepKind::Stop, stop, {RunPhase::Deploying, "Stopping", "stopping the application"});
       }
     }
-    const Stage flip = surveyAll(StepKind::Switch);
-    count("switched", flip);
+    const Stage flip = surveyOf(StepKind::Switch, batch);
+    count("switched", surveyAll(StepKind::Switch));
     if (!flip.through()) {
       return advance(StepKind::Switch, flip,
                      {RunPhase::Deploying, "Switching",
-                      cat("switching ", flip.total, " servers to version ", input_.run.version)});
+                      cat(inBatch(number), "switching ", flip.total, " servers to version ", input_.run.version)});
     }
-    const Stage begin = surveyProcess(StepKind::Start);
+    const Stage begin = surveyProcess(StepKind::Start, batch);
     if (!begin.through()) {
       count("activated", begin);
-      return advance(StepKind::Start, begin, {RunPhase::Deploying, "Activating", "activating the new version"});
+      return advance(StepKind::Start, begin,
+                     {RunPhase::Deploying, "Activating", cat(inBatch(number), "activating the new version")});
     }
-    return verifying();
-  }
-
-  Plan verifying() {
-    const Stage verify = surveyAll(StepKind::Verify);
-    count("verified", verify);
+    const Stage verify = surveyOf(StepKind::Verify, batch);
+    count("verified", surveyAll(StepKind::Verify));
     if (!verify.through()) {
       return advance(StepKind::Verify, verify,
                      {RunPhase::HealthCheck, "Verifying",
-                      cat("checking version ", input_.run.version, " on ", verify.total, " servers")});
+                      cat(inBatch(number), "checking version ", input_.run.version, " on ", verify.total, " servers")});
     }
+    return number + 1 < batches_.size() ? waitAfter(number) : std::nullopt;
+  }
+
+  std::optional<Plan> waitAfter(std::size_t number) {
+    const Duration pause = input_.run.spec.strategy.rolling.value_or(RollingSettings{}).pauseBetween;
+    const std::string name = cat("after-batch-", number + 1);
+    const auto waited = input_.waited.find(name);
+    const Duration passed = waited == input_.waited.end() ? Duration(0) : waited->second;
+    const bool nextBegan = std::any_of(batches_[number + 1].begin(), batches_[number + 1].end(),
+                                       [&](std::size_t i) { return wasStarted(target(i), StepKind::Switch); });
+    if (passed >= pause || nextBegan) {
+      return std::nullopt;
+    }
+    plan_.wait = PlannedWait{name, pause};
+    plan_.checkAgain = pause - passed;
+    return at(RunPhase::HealthCheck, "WaitingBetweenBatches",
+              cat(inBatch(number), "verified; the next one follows after ", formatDuration(pause)));
+  }
+
+  Plan retiring() {
+    const Stage verify = surveyAll(StepKind::Verify);
     const Stage retire = surveyAll(StepKind::Retire);
     if (!retire.idle()) {
       startAll(StepKind::Retire, retire);
@@ -205,20 +282,26 @@ class Pass {
     return wasStarted(target(i), StepKind::Stop) || wasStarted(target(i), StepKind::Switch);
   }
 
+  // The batch that was begun last goes first: it is the one that is out of service.
   Plan undoing() {
-    const Stage undo = survey(input_, StepKind::Undo, [this](std::size_t i) { return touched(i); });
-    if (!undo.through()) {
-      count("undone", undo);
-      return takeBack(StepKind::Undo, undo);
+    const Stage all = survey(input_, StepKind::Undo, [this](std::size_t i) { return touched(i); });
+    for (auto batch = batches_.rbegin(); batch != batches_.rend(); ++batch) {
+      const Stage undo =
+          survey(input_, StepKind::Undo, [&](std::size_t i) { return contains(*batch, i) && touched(i); });
+      if (!undo.through()) {
+        count("undone", all);
+        return takeBack(StepKind::Undo, undo);
+      }
+      const Stage restart = survey(input_, StepKind::Restart, [&](std::size_t i) {
+        return contains(*batch, i) && touched(i) && !target(i).before.empty() &&
+               runsProcess(input_.run.spec, StepKind::Restart, target(i).name);
+      });
+      if (!restart.through()) {
+        count("restored", restart);
+        return takeBack(StepKind::Restart, restart);
+      }
     }
-    const Stage restart = survey(input_, StepKind::Restart, [this](std::size_t i) {
-      return touched(i) && runsProcess(input_.run.spec, StepKind::Restart, target(i).name) && !target(i).before.empty();
-    });
-    if (!restart.through()) {
-      count("restored", restart);
-      return takeBack(StepKind::Restart, restart);
-    }
-    count("undone", undo);
+    count("undone", all);
     if (status_.phase !=
         RunPhase::RollingBack) {  // nothing had been touched yet: the phase is still a row of the record
       plan_.checkAgain = Duration(0);
@@ -272,12 +355,13 @@ class Pass {
 
   const PlanInput& input_;
   const RunStatus& status_;
-  bool recreate_;
+  const StrategyType type_;
+  const std::vector<Batch> batches_;
   Plan plan_;
 };
 
 }  // namespace
 
-Plan TwoPhaseStrategy::plan(const PlanInput& input) const { return Pass(input, recreate_).run(); }
+Plan TwoPhaseStrategy::plan(const PlanInput& input) const { return Pass(input, type_).run(); }
 
 }  // namespace slipway::planner

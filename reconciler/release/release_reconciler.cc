@@ -208,7 +208,7 @@ class ReleaseReconciler::Visit {
     }
     owner_.forget(release_.meta.key());
     const MetricLabels labels{
-        {"strategy", run_->spec.spec.strategy.type == StrategyType::Atomic ? "Atomic" : "Recreate"},
+        {"strategy", std::string(strategyName(run_->spec.spec.strategy.type))},
         {"outcome", run_->status.outcome}};
     services_.metrics.add("slipway_runs_total", labels);
     Result<WallTime> began = parseTime(run_->status.startedAt);

@@ -97,6 +97,9 @@ void RunDriver::takeResult(RunTarget& target, std::size_t index, StepKind kind, 
 }
 
 void RunDriver::measureSkew() {
+  if (run_.spec.spec.strategy.type == StrategyType::Rolling) {
+    return;  // batches are apart on purpose
+  }
   const auto live = std::count_if(run_.status.targets.begin(), run_.status.targets.end(), [](const RunTarget& target) {
     return !target.gone && target.stateOf(StepKind::Switch) == StepState::Done;
   });
@@ -262,7 +265,12 @@ void RunDriver::startFetch() {
 }
 
 planner::Plan RunDriver::planNow() const {
-  planner::PlanInput input{run_.meta.uid, run_.spec, run_.status, {}};
+  planner::PlanInput input{run_.meta.uid, run_.spec, run_.status, {}, {}};
+  for (const auto& [name, wait] : run_.status.waits) {
+    const auto since = active_.waitingSince.find(name);
+    input.waited[name] = std::chrono::milliseconds(wait.elapsedMs) +
+                         (since == active_.waitingSince.end() ? Duration(0) : services_.clock.steady() - since->second);
+  }
   for (const auto& [ref, when] : active_.notBefore) {
     if (const Duration left = when - services_.clock.steady(); left > Duration(0)) {
       input.cooling[ref] = left;
@@ -292,6 +300,9 @@ Result<Action> RunDriver::advance() {
       startFetch();
       return Action{leaseCheck()};
     }
+    if (plan.wait.has_value()) {
+      keepWaiting(*plan.wait);
+    }
     std::vector<planner::PlannedStep> fresh;
     for (const planner::PlannedStep& step : plan.wave) {
       if (!active_.inFlight.contains(step.operationId)) {
@@ -303,6 +314,20 @@ Result<Action> RunDriver::advance() {
     launch(fresh);
     kill(plan.abort);
     return Action{std::min(plan.checkAgain.value_or(leaseCheck()), leaseCheck())};
+  }
+}
+
+void RunDriver::keepWaiting(const planner::PlannedWait& wait) {
+  const SteadyTime now = services_.clock.steady();
+  const auto [record, fresh] = run_.status.waits.try_emplace(wait.name);
+  if (fresh) {
+    record->second.startedAt = formatTime(services_.clock.wall());
+  }
+  const auto [since, first] = active_.waitingSince.try_emplace(wait.name, now);
+  if (!first) {
+    const auto passed = std::chrono::floor<std::chrono::milliseconds>(now - since->second);
+    record->second.elapsedMs += passed.count();
+    since->second += passed;
   }
 }
 

@@ -39,6 +39,8 @@ class RunDriver {
   bool needsArtifact() const;
   Result<Action> advance();  // plan, record, act
   planner::Plan planNow() const;
+  // Writes down how much of it has passed.
+  void keepWaiting(const planner::PlannedWait& wait);
   Status decide(const planner::Plan& plan);
   Status enter(RunPhase phase, const std::string& reason, const std::string& message);
   void measurePhase(RunPhase next) const;

@@ -108,6 +108,26 @@ class Stories:
         versions = shop.release()['status']['versions']
         self.assertEqual(('2.0.0', '1.1.0'), (versions['desired'], versions['stable']))
 
+    def test_a_rolling_release_goes_batch_by_batch_and_comes_back(self):
+        shop = self.application()
+        rolling = {'type': 'Rolling', 'rolling': {'batchSize': 1, 'pauseBetween': '1s', 'order': [shop.servers[-1].name]}}
+        run = shop.deploy('1.0.0', strategy=rolling, health=SICK_CHECK)
+        self.assertEqual(self.every('1.0.0'), shop.links())
+        moments = []
+        for server in [shop.servers[-1], *shop.servers[:-1]]:
+            switch, verify = shop.step(run, server.name, 'switch'), shop.step(run, server.name, 'verify')
+            moments += [switch['startedAt'], verify['finishedAt']]
+        self.assertEqual(sorted(moments), moments, 'a batch began before the one before it was verified')
+        waits = run['status']['waits']
+        self.assertEqual(self.servers_wanted - 1, len(waits))
+        sick = shop.servers[1]
+        shop.mark(sick, 'sick')
+        run = shop.deploy('2.0.0', 'RolledBack', strategy=rolling, health=SICK_CHECK)
+        self.assertEqual(self.every('1.0.0'), shop.links())
+        self.assertIn(sick.name, run['status']['message'])
+        for server in shop.servers[2:-1]:
+            self.assertEqual({}, shop.step(run, server.name, 'switch'), f'{server.name} was switched after the failure')
+
     def test_rollback_to_the_previous_and_to_a_named_version(self):
         shop = self.application()
         for version in ('1.0.0', '2.0.0', '3.0.0'):

@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <set>
+#include <array>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -16,7 +17,11 @@ class World {
  public:
   explicit World(std::uint64_t seed) : random_(seed) {
     const int servers = 1 + static_cast<int>(random_.next() % 5);
-    run_ = runOver(servers, random_.next() % 4 == 0 ? StrategyType::Recreate : StrategyType::Atomic);
+    constexpr std::array kTypes{StrategyType::Atomic, StrategyType::Recreate, StrategyType::Rolling};
+    run_ = runOver(servers, kTypes.at(random_.next() % kTypes.size()));
+    if (run_.spec.spec.strategy.type == StrategyType::Rolling) {
+      chooseBatches(servers);
+    }
     run_.spec.spec.health.attempts = 3;
     run_.spec.spec.health.tcpPort = 80;
     run_.spec.spec.maxParallel = 1 + static_cast<int>(random_.next() % 4);
@@ -26,6 +31,10 @@ class World {
     failEvery_ = 2 + random_.next() % 30;
     live_.assign(static_cast<std::size_t>(servers), "1.0.0");
     prepared_.assign(static_cast<std::size_t>(servers), false);
+    for (RunTarget& target : run_.status.targets) {
+      target.before = "1.0.0";
+    }
+    out_.assign(static_cast<std::size_t>(servers), false);
   }
 
   // Drives the run to its end; false when it does not come to one.
@@ -34,7 +43,8 @@ class World {
       if (random_.next() % 40 == 0 && run_.status.decisions.abort.empty()) {
         run_.status.decisions.abort = "now";
       }
-      const Plan plan = strategyFor(run_.spec.spec.strategy.type).plan({run_.meta.uid, run_.spec, run_.status, {}});
+      const Plan plan =
+          strategyFor(run_.spec.spec.strategy.type).plan({run_.meta.uid, run_.spec, run_.status, {}, waited_});
       EXPECT_TRUE(mayFollow(run_.status.phase, plan.phase))
           << phaseName(run_.status.phase) << " to " << phaseName(plan.phase);
       run_.status.phase = plan.phase;
@@ -42,6 +52,10 @@ class World {
         return true;
       }
       decide(plan);
+      if (plan.wait.has_value()) {
+        EXPECT_TRUE(plan.wave.empty());
+        waited_[plan.wait->name] += std::chrono::seconds(1 + random_.next() % 5);
+      }
       for (const std::string& operation : plan.abort) {
         cancel(operation);
       }
@@ -135,7 +149,34 @@ class World {
     one.state = StepState::Done;
   }
 
+  void chooseBatches(int servers) {
+    RollingSettings& rolling = run_.spec.spec.strategy.rolling.emplace();
+    rolling.batchSize = random_.next() % 2 == 0 ? Amount{static_cast<int>(1 + random_.next() % 4), false}
+                                                : Amount{static_cast<int>(1 + random_.next() % 100), true};
+    if (random_.next() % 2 == 0) {
+      rolling.maxUnavailable = Amount{static_cast<int>(1 + random_.next() % 2), false};
+    }
+    rolling.pauseBetween = std::chrono::seconds(random_.next() % 10);
+    rolling.order = {"web3", "web1"};
+    const auto total = static_cast<std::size_t>(servers);
+    mayBeOut_ = std::min(rolling.batchSize.of(total), rolling.maxUnavailable.value_or(rolling.batchSize).of(total));
+  }
+
+  // Out of service: from the switch to the verification, and from an undo to the restart.
+  void noteService(const StepRef& ref) {
+    const bool restarts = runsProcess(run_.spec.spec, StepKind::Restart, run_.status.targets[ref.target].name);
+    if (ref.kind == StepKind::Switch) {
+      out_[ref.target] = true;
+    } else if (ref.kind == StepKind::Undo) {
+      out_[ref.target] = restarts;
+    } else if (ref.kind == StepKind::Verify || ref.kind == StepKind::Restart) {
+      out_[ref.target] = false;
+    }
+    EXPECT_LE(static_cast<std::size_t>(std::count(out_.begin(), out_.end(), true)), mayBeOut_);
+  }
+
   void effect(const StepRef& ref) {
+    noteService(ref);
     if (ref.kind == StepKind::Prepare) {
       EXPECT_TRUE(run_.status.decisions.commit.empty());
       prepared_[ref.target] = true;
@@ -155,6 +196,9 @@ class World {
   std::uint64_t failEvery_ = 10;
   std::vector<std::string> live_;
   std::vector<bool> prepared_;
+  std::vector<bool> out_;
+  std::size_t mayBeOut_ = 1000;
+  std::map<std::string, Duration> waited_;
 };
 
 TEST(TwoPhaseLaws, HoldForRandomFailures) {
@@ -169,7 +213,7 @@ TEST(TwoPhaseLaws, HoldForRandomFailures) {
 TEST(TwoPhaseLaws, SameInputGivesTheSamePlan) {
   ReleaseRun run = runOver(5);
   fail(run, 2, StepKind::Prepare, Code::Unavailable, 1);
-  const PlanInput input{run.meta.uid, run.spec, run.status, {}};
+  const PlanInput input{run.meta.uid, run.spec, run.status, {}, {}};
   EXPECT_EQ(strategyFor(StrategyType::Atomic).plan(input), strategyFor(StrategyType::Atomic).plan(input));
 }
 

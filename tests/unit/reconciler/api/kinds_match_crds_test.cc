@@ -84,6 +84,7 @@ ReleaseSpec fullSpec() {
   spec.layout = {"/srv/x", "production", 5, 2, {"storage"}, {".env"}, {"main"}};
   spec.build = {{"deps", "true", std::chrono::seconds(5), true, {{"A", "b"}}}};
   spec.process = ProcessCommand{"up", "down", "reload", std::chrono::minutes(1), {"web1"}};
+  spec.strategy.rolling = RollingSettings{{25, true}, Amount{2, false}, std::chrono::seconds(30), {"web1"}};
   spec.health.http = HttpCheck{};
   spec.health.http->host = "h";
   spec.health.tcpPort = 80;
@@ -162,13 +163,14 @@ TEST(KindsMatchCrds, Run) {
   status.fence = 3;
   status.skewMs = 4;
   status.decisions = {"a", "b", "c", "d", "e", "f", "g"};
+  status.waits["after-batch-1"] = {"at", 1500};
   status.transitions = {{RunPhase::Pending, "a", "b", "c", "d"}};
   RunTarget target{"web1", "web", "uid", true, "digest", "before", 7, {}};
   target.steps[StepKind::Prepare] = {StepState::Failed, 1, 2,         "op", "a", "b", "c", 5,
                                      "fetch",           3, "Timeout", "m",  "t", true};
   status.targets = {target};
   value.clear();
-  collectValue(toJson(status), "", {"targets[].steps"}, value);
+  collectValue(toJson(status), "", {"targets[].steps", "waits"}, value);
   EXPECT_EQ(value, declared("releaserun.yaml", "status"));
 
   const Json object = Json::object({{"spec", toJson(spec)}, {"status", toJson(status)}});
