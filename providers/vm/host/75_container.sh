@@ -29,7 +29,7 @@ containerRuns() {
 askContainer() {
   told=$(limited "$3" "$engine" container inspect --format "$1" "$2" 2>"$state/container.$$")
   asked=$?
-  trouble=$(flat <"$state/container.$$")
+  trouble=$(cat "$state/container.$$")
   rm -f "$state/container.$$"
   case $asked in
     0) trouble= ;;
