@@ -6,9 +6,9 @@
 #include <memory>
 
 #include "cmd/slipwayd/controllers.h"
+#include "cmd/slipwayd/ssh_backend.h"
 #include "cmd/slipwayd/version.h"
 #include "providers/transport/http_client.h"
-#include "providers/transport/ssh_command_runner.h"
 #include "providers/vm/ssh_vm_provider.h"
 #include "reconciler/apiserver/api_server.h"
 #include "reconciler/apiserver/delete_collector.h"
@@ -95,6 +95,7 @@ class Server {
   Status start() {
     SLIPWAY_RETURN_IF_ERROR(openStore());
     SLIPWAY_RETURN_IF_ERROR(openApi());
+    SLIPWAY_RETURN_IF_ERROR(openServers());
     startControllers();
     return listen();
   }
@@ -156,9 +157,15 @@ class Server {
     return Status::ok();
   }
 
+  Status openServers() {
+    Result<SshTransport> ssh = openSsh(options_, *clock_, metrics_, *log_);
+    SLIPWAY_RETURN_IF_ERROR(ssh.status());
+    runner_ = std::move(ssh->runner);
+    provider_ = vm::newSshVmProvider(*runner_, *clock_, metrics_, *log_, ssh->parallel);
+    return Status::ok();
+  }
+
   void startControllers() {
-    runner_ = transport::newSshCommandRunner(*clock_, metrics_, *log_);
-    provider_ = vm::newSshVmProvider(*runner_, *clock_, metrics_, *log_);
     http_ = transport::newHttpClient(*clock_, metrics_);
     source_ = source::newArtifactSource({.cacheDir = cat(options_.dataDir, "/sources"),
                                          .clock = *clock_,

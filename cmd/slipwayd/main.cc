@@ -1,5 +1,7 @@
 #include <csignal>
 #include <cstdio>
+#include <map>
+#include <string>
 
 #include <CLI/CLI.hpp>
 
@@ -60,6 +62,20 @@ void addLogging(CLI::App& command, LogOptions& log) {
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
 }
 
+void addSshBackend(CLI::App& command, SshBackend& backend) {
+  static const std::map<std::string, SshBackend> kNames = {{"auto", SshBackend::Auto},
+                                                           {"libssh", SshBackend::Libssh},
+                                                           {"openssh", SshBackend::OpenSsh},
+                                                           {"sequential", SshBackend::Sequential}};
+  command
+      .add_option_function<std::string>(
+          "--ssh-backend", [&backend](const std::string& text) { backend = kNames.at(text); },
+          "What reaches the servers: libssh within this process, openssh (one ssh program for each command), "
+          "sequential "
+          "(one command at a time), or auto: libssh, and openssh where that cannot be used (default auto)")
+      ->check(CLI::IsMember({"auto", "libssh", "openssh", "sequential"}));
+}
+
 void addServe(CLI::App& app, ServeOptions& options) {
   CLI::App& serve =
       *app.add_subcommand("serve", "Serve the Kubernetes API for Slipway's kinds and run the controller.");
@@ -93,6 +109,7 @@ void addServe(CLI::App& app, ServeOptions& options) {
   serve.add_option("--workers", options.workers, "Releases that are worked on at the same time")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  addSshBackend(serve, options.sshBackend);
   addLogging(serve, options.log);
 }
 

@@ -8,6 +8,8 @@
 
 namespace slipway::daemon {
 
+enum class SshBackend { Auto, Libssh, OpenSsh, Sequential };
+
 struct ServeOptions {
   std::string dataDir;
   std::string address = "127.0.0.1";
@@ -18,6 +20,7 @@ struct ServeOptions {
   std::uint16_t metricsPort = 0;
   std::vector<std::string> sourceRoots;  // directory sources must lie in one of them; none: anywhere
   int workers = 4;
+  SshBackend sshBackend = SshBackend::Auto;
   LogOptions log;
 };
 

@@ -1,6 +1,7 @@
 #include "providers/transport/name_resolver.h"
 
 #include <cstring>
+#include <system_error>
 
 #include <netdb.h>
 
@@ -15,7 +16,11 @@ constexpr int kThreads = 4;  // one dead name server holds up one of them, not a
 
 NameResolver::NameResolver() {
   for (int i = 0; i < kThreads; ++i) {
-    threads_.emplace_back([this] { run(); });
+    try {
+      threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error&) {
+      break;  // fewer will do
+    }
   }
 }
 
@@ -30,8 +35,8 @@ NameResolver::~NameResolver() {
 
 void NameResolver::resolve(const std::string& host, std::uint16_t port, Done done) {
   Result<std::vector<SocketAddress>> numeric = lookUp(host, port, true);
-  if (numeric) {
-    done(std::move(numeric));
+  if (numeric || threads_.empty()) {
+    done(numeric ? std::move(numeric) : lookUp(host, port, false));
     return;
   }
   {

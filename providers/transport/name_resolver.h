@@ -31,8 +31,8 @@ class NameResolver {
   NameResolver(const NameResolver&) = delete;
   NameResolver& operator=(const NameResolver&) = delete;
 
-  // Numeric addresses are answered at once, on the caller's thread; names on one of ours. Unavailable when there is no
-  // such name.
+  // Numeric addresses are answered at once, on the caller's thread; names on one of ours, or, where the machine gave us
+  // none, on the caller's, which then waits. Unavailable when there is no such name.
   void resolve(const std::string& host, std::uint16_t port, Done done);
 
   // Blocks.

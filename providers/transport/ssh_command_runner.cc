@@ -1,31 +1,13 @@
 #include "providers/transport/ssh_command_runner.h"
 
+#include <system_error>
+
+#include "providers/transport/ssh_library.h"
 #include "providers/transport/ssh_loop.h"
+#include "reconciler/base/strings.h"
 
 namespace slipway::transport {
 namespace {
-
-// The caller's hand on a job. It keeps only the mailbox, which outlives the loop.
-class SshProcess final : public RemoteProcess {
- public:
-  SshProcess(std::shared_ptr<SshLoop::Mailbox> mailbox, std::weak_ptr<SshJob> job)
-      : mailbox_(std::move(mailbox)), job_(std::move(job)) {}
-  ~SshProcess() override { cancel(); }
-
-  void write(std::string bytes) override {
-    mailbox_->post([job = job_, bytes = std::move(bytes)](SshLoop& loop) { loop.write(job.lock(), bytes); });
-  }
-  void closeInput() override {
-    mailbox_->post([job = job_](SshLoop& loop) { loop.closeInput(job.lock()); });
-  }
-  void cancel() override {
-    mailbox_->post([job = job_](SshLoop& loop) { loop.cancel(job.lock()); });
-  }
-
- private:
-  std::shared_ptr<SshLoop::Mailbox> mailbox_;
-  std::weak_ptr<SshJob> job_;
-};
 
 class SshCommandRunner final : public CommandRunner {
  public:
@@ -35,7 +17,7 @@ class SshCommandRunner final : public CommandRunner {
                                        RemoteEvents events) override {
     const auto job = std::make_shared<SshJob>(target, std::move(command), std::move(events));
     loop_.mailbox()->post([job](SshLoop& loop) { loop.begin(job); });
-    return std::make_shared<SshProcess>(loop_.mailbox(), job);
+    return std::make_shared<LoopProcess<SshLoop, SshJob>>(loop_.mailbox(), job);
   }
 
  private:
@@ -44,8 +26,13 @@ class SshCommandRunner final : public CommandRunner {
 
 }  // namespace
 
-std::unique_ptr<CommandRunner> newSshCommandRunner(Clock& clock, Metrics& metrics, Logger& logger) {
-  return std::make_unique<SshCommandRunner>(clock, metrics, logger);
+Result<std::unique_ptr<CommandRunner>> newSshCommandRunner(Clock& clock, Metrics& metrics, Logger& logger) {
+  SLIPWAY_RETURN_IF_ERROR(checkLibrary());
+  try {
+    return std::unique_ptr<CommandRunner>(std::make_unique<SshCommandRunner>(clock, metrics, logger));
+  } catch (const std::system_error& error) {
+    return Status(Code::Unavailable, cat("cannot start a thread for SSH: ", error.what()));
+  }
 }
 
 }  // namespace slipway::transport

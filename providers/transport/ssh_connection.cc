@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "providers/transport/refusals.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::transport {
@@ -122,11 +123,7 @@ void SshConnection::advanceGreeting() {
     const std::string why = lastError(session_.get());
     // The one failure that is about keys: the server has none of a pinned type, and no other type is tried.
     if (why.find("server host key algo") != std::string::npos) {
-      fail(Status(Code::Denied,
-                  cat(describe(target_), " has no host key of the pinned type (", hostKeyAlgorithms(target_.hostKeys),
-                      "): if it was reinstalled, run `slipway server "
-                      "enrol ",
-                      target_.name, "`")));
+      fail(noHostKeyOfPinnedType(target_));
     } else {
       fail(Status(Code::Unavailable, cat("no SSH connection to ", describe(target_), ": ", why)));
     }
@@ -153,8 +150,7 @@ void SshConnection::advanceAuthentication() {
       break;
     case SSH_AUTH_DENIED:
     case SSH_AUTH_PARTIAL:
-      fail(Status(Code::Denied, cat(describe(target_), " does not accept the private key: is its public half in ",
-                                    target_.user, "'s authorized_keys?")));
+      fail(keyNotAccepted(target_));
       return;
     default:
       fail(Status(Code::Unavailable,

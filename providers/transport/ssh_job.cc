@@ -1,12 +1,12 @@
 #include "providers/transport/ssh_job.h"
 
-#include <algorithm>
 #include <csignal>
 #include <utility>
 
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 
+#include "providers/transport/refusals.h"
 #include "providers/transport/ssh_library.h"
 #include "reconciler/base/strings.h"
 
@@ -31,15 +31,12 @@ int signalNumber(std::string_view name) {
 }  // namespace
 
 SshJob::SshJob(RemoteTarget target, RemoteCommand command, RemoteEvents events)
-    : target_(std::move(target)), command_(std::move(command)), events_(std::move(events)) {
-  input_ = std::move(command_.input);
-  closing_ = command_.closeInput;
-}
+    : CommandJob(std::move(target), std::move(command), std::move(events)) {}
 
 SshJob::~SshJob() { closeChannel(); }
 
 bool SshJob::advance(ssh_session session) {
-  if (finished_) {
+  if (finished()) {
     return false;
   }
   if (state_ == State::New && !open(session)) {
@@ -52,18 +49,15 @@ bool SshJob::advance(ssh_session session) {
     }
     if (rc != SSH_OK) {
       if (ssh_is_connected(session) != 0) {
-        finish(Status(Code::Unavailable, cat(describe(target_), " refuses another session: ", lastError(session))));
+        finish(Status(Code::Unavailable, cat(describe(target()), " refuses another session: ", lastError(session))));
       }
       return false;
     }
     state_ = State::Requesting;
-    started_ = true;
-    if (events_.started) {
-      events_.started();
-    }
+    markStarted();
   }
   if (state_ == State::Requesting && !request(session)) {
-    return !finished_;
+    return !finished();
   }
   return pump();
 }
@@ -82,7 +76,8 @@ void SshJob::prepareCallbacks() {
   callbacks_ = std::make_unique<ssh_channel_callbacks_struct>();
   callbacks_->userdata = this;
   callbacks_->channel_data_function = [](ssh_session, ssh_channel, void* data, uint32_t size, int error, void* self) {
-    return static_cast<SshJob*>(self)->take({static_cast<const char*>(data), size}, error != 0);
+    static_cast<SshJob*>(self)->take({static_cast<const char*>(data), size}, error != 0);
+    return static_cast<int>(size);
   };
   callbacks_->channel_exit_status_function = [](ssh_session, ssh_channel, int code, void* self) {
     static_cast<SshJob*>(self)->exitCode_ = code;
@@ -99,7 +94,7 @@ void SshJob::prepareCallbacks() {
 }
 
 bool SshJob::request(ssh_session session) {
-  const int rc = ssh_channel_request_exec(channel_, command_.command.c_str());
+  const int rc = ssh_channel_request_exec(channel_, commandText().c_str());
   if (rc == SSH_AGAIN) {
     return false;
   }
@@ -108,77 +103,45 @@ bool SshJob::request(ssh_session session) {
     return true;
   }
   if (ssh_is_connected(session) != 0) {
-    finish(Status(Code::Denied, cat(describe(target_), " refuses to run commands: ", lastError(session))));
+    finish(Status(Code::Denied, cat(describe(target()), " refuses to run commands: ", lastError(session))));
   }
   return false;
 }
 
-int SshJob::take(std::string_view bytes, bool error) {
-  if (finished_) {
-    return static_cast<int>(bytes.size());
-  }
-  const auto& event = error ? events_.error : events_.output;
-  if (!error) {
-    printed_ += bytes.size();
-  }
-  if (printed_ <= command_.outputLimit && event) {
-    event(bytes);
-  }
-  return static_cast<int>(bytes.size());
-}
-
 // Moves what can be moved. Answers whether there is more to come.
 bool SshJob::pump() {
-  if (printed_ > command_.outputLimit) {
-    finish(Status(Code::Invalid, cat(describe(target_), ": the command printed more than ", command_.outputLimit,
-                                     " bytes and was cut off")));
+  if (isOverLimit()) {
     return false;
   }
-  while (inputAt_ < input_.size() && !closed_) {
-    const std::size_t piece = std::min(input_.size() - inputAt_, kWrite);
-    const int n = ssh_channel_write(channel_, input_.data() + inputAt_, static_cast<uint32_t>(piece));
+  while (!waitingInput().empty() && !closed_) {
+    const std::string_view piece = waitingInput().substr(0, kWrite);
+    const int n = ssh_channel_write(channel_, piece.data(), static_cast<uint32_t>(piece.size()));
     if (n <= 0) {
       break;
     }
-    inputAt_ += static_cast<std::size_t>(n);
-    sent_ += static_cast<std::uint64_t>(n);
-    wrote_ = true;
+    noteSent(static_cast<std::size_t>(n));
   }
-  if (inputAt_ == input_.size()) {
-    input_.clear();
-    inputAt_ = 0;
-    if (closing_ && !eofSent_ && !closed_) {
-      eofSent_ = true;
-      ssh_channel_send_eof(channel_);
-    } else if (std::exchange(wrote_, false) && events_.drained && !closed_) {
-      events_.drained();
-    }
+  if (!closed_ && settleInput()) {
+    ssh_channel_send_eof(channel_);
   }
   if (closed_) {
     if (exitCode_) {
       finish(*exitCode_);
     } else {
-      finish(Status(Code::OutcomeUnknown, cat(describe(target_), " closed the channel without an exit code")));
+      finish(Status(Code::OutcomeUnknown, cat(describe(target()), " closed the channel without an exit code")));
     }
     return false;
   }
   return true;
 }
 
-void SshJob::write(std::string_view bytes) {
-  if (inputAt_ > 0) {
-    input_.erase(0, std::exchange(inputAt_, 0));
-  }
-  input_.append(bytes);
-}
-
 bool SshJob::lose(const Status& why) {
-  if (finished_) {
+  if (finished()) {
     return true;
   }
   // What libssh has of the channel goes with the session.
   closeChannel();
-  if (!started_) {
+  if (!started()) {
     state_ = State::New;
     return false;
   }
@@ -190,16 +153,7 @@ bool SshJob::lose(const Status& why) {
   return true;
 }
 
-void SshJob::finish(Result<int> exit) {
-  if (std::exchange(finished_, true)) {
-    return;
-  }
-  closeChannel();
-  outcome_ = exit.status();
-  if (events_.exit) {
-    events_.exit(std::move(exit));
-  }
-}
+void SshJob::letGo() { closeChannel(); }
 
 void SshJob::closeChannel() {
   if (channel_ != nullptr) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "providers/transport/host_keys.h"
+#include "providers/transport/refusals.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::transport {
@@ -33,10 +34,9 @@ std::string_view blobOf(std::string_view line) {
   return rest.substr(0, rest.find(' '));
 }
 
-bool setOptions(ssh_session session, int fd, const std::string& user, const std::string& algorithms) {
+bool setOptions(ssh_session session, const std::string& user, const std::string& algorithms) {
   const bool processConfig = false;
   return ssh_options_set(session, SSH_OPTIONS_PROCESS_CONFIG, &processConfig) == SSH_OK &&
-         ssh_options_set(session, SSH_OPTIONS_FD, &fd) == SSH_OK &&
          ssh_options_set(session, SSH_OPTIONS_HOST, "server") == SSH_OK &&
          ssh_options_set(session, SSH_OPTIONS_USER, user.c_str()) == SSH_OK &&
          ssh_options_set(session, SSH_OPTIONS_KEY_EXCHANGE, kKeyExchange) == SSH_OK &&
@@ -55,9 +55,21 @@ void SessionFree::operator()(ssh_session session) const { ssh_free(session); }
 
 void KeyFree::operator()(ssh_key key) const { ssh_key_free(key); }
 
+Status checkLibrary() {
+  if (ssh_init() != SSH_OK) {
+    return {Code::Unavailable, "libssh cannot be initialised"};
+  }
+  const Session session(ssh_new());
+  if (session == nullptr || !setOptions(session.get(), "none", "ssh-ed25519,rsa-sha2-512,rsa-sha2-256")) {
+    return {Code::Unavailable, cat("libssh lacks algorithms: ", session == nullptr ? "" : lastError(session.get()))};
+  }
+  return Status::ok();
+}
+
 Result<Session> newSession(int fd, const std::string& user, const std::string& hostKeyAlgorithms) {
   Session session(ssh_new());
-  if (session == nullptr || !setOptions(session.get(), fd, user, hostKeyAlgorithms)) {
+  if (session == nullptr || ssh_options_set(session.get(), SSH_OPTIONS_FD, &fd) != SSH_OK ||
+      !setOptions(session.get(), user, hostKeyAlgorithms)) {
     const std::string why = session == nullptr ? "no memory" : lastError(session.get());
     session.reset();
     ::close(fd);
@@ -65,21 +77,6 @@ Result<Session> newSession(int fd, const std::string& user, const std::string& h
   }
   ssh_set_blocking(session.get(), 0);
   return session;
-}
-
-std::string hostKeyAlgorithms(const std::vector<std::string>& pins) {
-  std::vector<std::string> algorithms;
-  for (const char* type : {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"}) {
-    const bool pinned = std::any_of(pins.begin(), pins.end(),
-                                    [&](const std::string& pin) { return trim(pin).starts_with(cat(type, " ")); });
-    if (pinned) {
-      algorithms.emplace_back(type);
-    }
-  }
-  if (std::any_of(pins.begin(), pins.end(), [](const std::string& pin) { return trim(pin).starts_with("ssh-rsa "); })) {
-    algorithms.emplace_back("rsa-sha2-512,rsa-sha2-256");
-  }
-  return join(algorithms, ",");
 }
 
 Result<std::string> serverKey(ssh_session session) {
@@ -102,17 +99,10 @@ Status checkServerKey(ssh_session session, const RemoteTarget& target) {
   if (!shown) {
     return shown.status();
   }
-  std::vector<std::string> expected;
-  for (const std::string& pin : target.hostKeys) {
-    if (blobOf(pin) == blobOf(*shown)) {
-      return Status::ok();
-    }
-    expected.push_back(fingerprint(pin));
-  }
-  return {Code::Denied, cat(describe(target), " has another host key than the pinned one: expected ",
-                            join(expected, " or "), ", found ", shown->substr(0, shown->find(' ')), " ",
-                            fingerprint(*shown), ". If the server was reinstalled, run `slipway server enrol ",
-                            target.name, "`; if not, someone may be in between")};
+  const bool pinned = std::any_of(target.hostKeys.begin(), target.hostKeys.end(),
+                                  [&](const std::string& pin) { return blobOf(pin) == blobOf(*shown); });
+  return pinned ? Status::ok()
+                : otherHostKey(target, cat(shown->substr(0, shown->find(' ')), " ", fingerprint(*shown)));
 }
 
 Result<Key> importKey(const RemoteTarget& target) {
@@ -122,9 +112,7 @@ Result<Key> importKey(const RemoteTarget& target) {
   const auto refuse = [](const char*, char*, size_t, int, int, void*) { return -1; };
   const int rc = ssh_pki_import_privkey_base64(target.privateKey.c_str(), passphrase, refuse, nullptr, &raw);
   if (rc != SSH_OK || raw == nullptr) {
-    return Status(Code::Denied,
-                  cat("the private key for ", describe(target),
-                      " cannot be used: it is no OpenSSH or PEM key, or its passphrase is missing or wrong"));
+    return keyUnusable(target);
   }
   return Key(raw);
 }
@@ -146,10 +134,6 @@ int openSocket(const SocketAddress& address) {
     return -1;
   }
   return fd;
-}
-
-std::string describe(const RemoteTarget& target) {
-  return cat(target.name, " (", target.user, "@", target.address, ":", target.port, ")");
 }
 
 }  // namespace slipway::transport

@@ -25,12 +25,12 @@ struct KeyFree {
 };
 using Key = std::unique_ptr<ssh_key_struct, KeyFree>;
 
+// Unavailable when libssh does not work here, for example for want of the algorithms that we take.
+Status checkLibrary();
+
 // A new, unconnected session over `fd`, which it owns from then on, also on failure: modern algorithms only, no
 // configuration files. `hostKeyAlgorithms`: the only ones that are taken.
 Result<Session> newSession(int fd, const std::string& user, const std::string& hostKeyAlgorithms);
-
-// The signature algorithms for the types of pinned keys, "ssh-rsa" meaning rsa-sha2 only. Empty when there is none.
-std::string hostKeyAlgorithms(const std::vector<std::string>& pins);
 
 // "type base64" of the key the connected server proved to have.
 Result<std::string> serverKey(ssh_session_struct* session);
@@ -45,8 +45,5 @@ std::string lastError(ssh_session_struct* session);
 
 // Begins to connect a non-blocking socket; -1 with errno on failure.
 int openSocket(const SocketAddress& address);
-
-// "name (user@address:port)"
-std::string describe(const RemoteTarget& target);
 
 }  // namespace slipway::transport

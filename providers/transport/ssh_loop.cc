@@ -3,9 +3,8 @@
 #include <algorithm>
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
+#include "providers/transport/refusals.h"
 #include "reconciler/base/strings.h"
 #include "reconciler/base/system.h"
 
@@ -19,34 +18,15 @@ constexpr Duration kIdle = std::chrono::seconds(60);
 constexpr Duration kPerAddress = std::chrono::seconds(5);
 constexpr int kLookAgainMs = 1000;  // a guard against a library that keeps something to itself
 
-std::string resultLabel(const Status& status) { return status ? "ok" : std::string(codeName(status.code())); }
-
 }  // namespace
-
-SshLoop::Mailbox::Mailbox() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-
-SshLoop::Mailbox::~Mailbox() { ::close(wake_); }
-
-void SshLoop::Mailbox::post(std::function<void(SshLoop&)> task) {
-  const std::lock_guard lock(mutex_);
-  if (closed_) {
-    return;
-  }
-  tasks_.push_back(std::move(task));
-  ::eventfd_write(wake_, 1);
-}
 
 SshLoop::SshLoop(Clock& clock, Metrics& metrics, Logger& logger)
     : clock_(clock), metrics_(metrics), logger_(logger), thread_([this] { run(); }) {}
 
-SshLoop::~SshLoop() {
-  const std::lock_guard lock(mailbox_->mutex_);
-  mailbox_->closed_ = true;
-  ::eventfd_write(mailbox_->wake_, 1);
-}
+SshLoop::~SshLoop() { mailbox_->close(); }
 
 void SshLoop::run() {
-  while (runTasks()) {
+  while (mailbox_->run(*this)) {
     settleAll();
     retireIdle();
     openWaiting();
@@ -62,30 +42,8 @@ void SshLoop::run() {
   connections_.clear();
 }
 
-// False when the loop shall end.
-bool SshLoop::runTasks() {
-  eventfd_t count = 0;
-  ::eventfd_read(mailbox_->wake_, &count);
-  for (;;) {
-    std::vector<std::function<void(SshLoop&)>> tasks;
-    {
-      const std::lock_guard lock(mailbox_->mutex_);
-      if (mailbox_->closed_) {
-        return false;
-      }
-      tasks.swap(mailbox_->tasks_);
-    }
-    if (tasks.empty()) {
-      return true;
-    }
-    for (const auto& task : tasks) {
-      task(*this);
-    }
-  }
-}
-
 void SshLoop::waitForEvents() {
-  std::vector<pollfd> fds = {{mailbox_->wake_, POLLIN, 0}};
+  std::vector<pollfd> fds = {{mailbox_->fd(), POLLIN, 0}};
   std::vector<Connection> polled;
   for (const auto& [key, connection] : connections_) {
     if (connection->fd() >= 0) {
@@ -102,10 +60,9 @@ void SshLoop::waitForEvents() {
 }
 
 void SshLoop::begin(const std::shared_ptr<SshJob>& job) {
-  if (job->target().hostKeys.empty() || hostKeyAlgorithms(job->target().hostKeys).empty()) {
-    job->finish(Status(Code::Denied, cat(describe(job->target()), " has no pinned host key: run `slipway server enrol ",
-                                         job->target().name, "` and compare the fingerprint")));
-    metrics_.add("slipway_ssh_commands_total", {{"result", "Denied"}});
+  if (Status pinned = checkPins(job->target()); !pinned) {
+    job->finish(std::move(pinned));
+    recordEnd(*job, metrics_, logger_);
     return;
   }
   job->timer = clock_.startTimer(job->deadline(), [mailbox = mailbox_, weak = std::weak_ptr(job)] {
@@ -217,8 +174,7 @@ void SshLoop::expire(const std::shared_ptr<SshJob>& job) {
     return;
   }
   const Connection connection = found->second.second;
-  const char* what = job->started() ? "did not end its command" : "did not answer";
-  job->finish(Status(Code::Timeout, cat(describe(job->target()), " ", what, " before the deadline")));
+  job->finish(lateStatus(*job));
   // A connection that never opened is no use to the next command either.
   if (connection->isOpening() &&
       std::all_of(connection->jobs.begin(), connection->jobs.end(), [](const auto& one) { return one->finished(); })) {
@@ -293,12 +249,7 @@ void SshLoop::retireIdle() {
 
 void SshLoop::ended(const std::shared_ptr<SshJob>& job) {
   clock_.cancelTimer(job->timer);
-  metrics_.add("slipway_ssh_commands_total", {{"result", resultLabel(job->outcome())}});
-  metrics_.add("slipway_ssh_bytes_sent_total", {}, static_cast<double>(job->bytesSent()));
-  if (!job->outcome()) {
-    logger_.debug("A remote command did not end well",
-                  {{"server", job->target().name}, {"status", job->outcome().toString()}});
-  }
+  recordEnd(*job, metrics_, logger_);
 }
 
 // Everything that decides who we are and whom we trust. The private key only as a hash.

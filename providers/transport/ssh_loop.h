@@ -1,15 +1,11 @@
 #pragma once
 
-#include <deque>
-#include <functional>
-#include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
-#include <vector>
 
+#include "providers/transport/loop_mailbox.h"
 #include "providers/transport/name_resolver.h"
 #include "providers/transport/ssh_connection.h"
 #include "reconciler/base/clock.h"
@@ -21,23 +17,7 @@ namespace slipway::transport {
 // The thread that drives every SSH connection, and the pool of them.
 class SshLoop {
  public:
-  // Where other threads leave what the loop shall do. Outlives the loop and then drops what is posted.
-  class Mailbox {
-   public:
-    Mailbox();
-    ~Mailbox();
-    Mailbox(const Mailbox&) = delete;
-    Mailbox& operator=(const Mailbox&) = delete;
-    // Thread-safe, never blocks.
-    void post(std::function<void(SshLoop&)> task);
-
-   private:
-    friend class SshLoop;
-    std::mutex mutex_;
-    std::vector<std::function<void(SshLoop&)>> tasks_;
-    bool closed_ = false;
-    int wake_ = -1;
-  };
+  using Mailbox = LoopMailbox<SshLoop>;
 
   SshLoop(Clock& clock, Metrics& metrics, Logger& logger);
   // Ends every job with Cancelled.
@@ -57,7 +37,6 @@ class SshLoop {
   using Connection = std::shared_ptr<SshConnection>;
 
   void run();
-  bool runTasks();
   void waitForEvents();
   void assign(const std::shared_ptr<SshJob>& job);
   void openWaiting();

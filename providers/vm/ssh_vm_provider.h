@@ -17,7 +17,12 @@ namespace slipway::vm {
 // still runs or answers what was recorded, failure included. To run a failed one again, use a new id. Observe, Check
 // and Verify look anew each time; Switch, Undo and Retire are repeatable by their form.
 //
+// Where the runner is not parallel, or `parallel` is false, one step runs at a time, in the order in which they were
+// started; an AbortStep goes first. What a run ends with is the same; a switch then has no armed wave: see
+// ProviderCapabilities.
+//
 // The references must outlive the provider; its destruction ends every step with Unknown or Refused (Cancelled).
-std::unique_ptr<Provider> newSshVmProvider(CommandRunner& runner, Clock& clock, Metrics& metrics, Logger& logger);
+std::unique_ptr<Provider> newSshVmProvider(CommandRunner& runner, Clock& clock, Metrics& metrics, Logger& logger,
+                                           bool parallel = true);
 
 }  // namespace slipway::vm

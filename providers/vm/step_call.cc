@@ -46,6 +46,8 @@ StepCall::StepCall(CallContext context, StepRequest request, StepEvents events, 
       begun_(context_.clock.steady()) {}
 
 void StepCall::start() {
+  const SteadyTime now = context_.clock.steady();
+  request_.deadline += now - std::exchange(begun_, now);
   Result<std::string> input = encodeRequest(request_, request_.deadline - begun_);
   if (!input) {
     finish(refused(input.status().withContext(request_.target.name), "request"));
@@ -59,6 +61,21 @@ void StepCall::start() {
   command.deadline = request_.deadline + kGrace;
   command.outputLimit = kAnswerLimit;
   process_ = context_.runner.start(request_.target, std::move(command), remoteEvents());
+  if (std::holds_alternative<SwitchStep>(request_.action)) {
+    armInTime();
+  }
+}
+
+// A switch that is not armed by its deadline does not flip.
+void StepCall::armInTime() {
+  context_.clock.startTimer(request_.deadline, [queue = context_.queue, weak = weak_from_this()] {
+    queue->post([weak] {
+      const auto late = weak.lock();
+      if (late != nullptr && !late->armed_) {
+        late->cancel(Status(Code::Timeout, "not ready to switch before the deadline"));
+      }
+    });
+  });
 }
 
 RemoteEvents StepCall::remoteEvents() {

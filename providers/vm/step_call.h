@@ -32,6 +32,7 @@ class StepCall : public std::enable_shared_from_this<StepCall> {
 
   StepCall(CallContext context, StepRequest request, StepEvents events, Hooks hooks);
 
+  // May come later than the call was made: the time for the step begins now.
   void start();
   // The armed switch flips.
   void flip();
@@ -39,6 +40,8 @@ class StepCall : public std::enable_shared_from_this<StepCall> {
   void cancel(Status why);
   // Ends at once with what is known now, without waiting for the target.
   void abandon();
+  // Ends a call that was not started.
+  void endWith(StepResult result) { finish(std::move(result)); }
 
   const StepRequest& request() const { return request_; }
   bool armed() const { return armed_; }
@@ -46,6 +49,7 @@ class StepCall : public std::enable_shared_from_this<StepCall> {
   bool finished() const { return finished_; }
 
  private:
+  void armInTime();
   void takeOutput(std::string_view bytes);
   void takeError(std::string_view bytes);
   void showOutput(std::string_view bytes);

@@ -80,6 +80,7 @@ inline constexpr std::array kCatalogue{
     MetricInfo{"slipway_release_targets", MetricType::Gauge, "namespace,release,state",
                "Targets of the Release: desired, live, failed."},
 
+    MetricInfo{"slipway_ssh_parallel", MetricType::Gauge, "", "1 when commands run side by side, 0 one at a time."},
     MetricInfo{"slipway_ssh_connections", MetricType::Gauge, "", "Open SSH connections."},
     MetricInfo{"slipway_ssh_connects_total", MetricType::Counter, "result", "SSH connection attempts: ok or a code."},
     MetricInfo{"slipway_ssh_commands_total", MetricType::Counter, "result", "Remote commands: ok or a code."},

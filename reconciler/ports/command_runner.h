@@ -55,12 +55,15 @@ struct RemoteEvents {
 };
 
 // Starts commands on remote machines. Thread-safe, never blocks; calls events on its own thread, one at a time per
-// process. Events must be short and must not block. Connections to one target are reused.
+// process. Events must be short and must not block. Connections to one target may be reused.
 class CommandRunner {
  public:
   virtual ~CommandRunner() = default;
   virtual std::shared_ptr<RemoteProcess> start(const RemoteTarget& target, RemoteCommand command,
                                                RemoteEvents events) = 0;
+  // False where the machine lets only one command run at a time: whoever starts one then waits for its end first. May
+  // turn false while commands run; those that found no room end with Unavailable.
+  virtual bool parallel() const { return true; }
 };
 
 }  // namespace slipway

@@ -338,6 +338,10 @@ Status RunDriver::decide(const planner::Plan& plan) {
     case planner::Decision::Commit:
       decisions.commit = now;
       announce(EventType::Normal, plan.reason, plan.message);
+      if (!services_.provider.capabilities().armedSwitch) {
+        announce(EventType::Warning, "SwitchInTurn",
+                 "only one server can be talked to at a time: they switch one after another, not together");
+      }
       return Status::ok();
     case planner::Decision::Revert:
       decisions.revert = now;

@@ -53,7 +53,7 @@ ADAPTERS = [
       'reconciler/runtime/*', 'reconciler/client/*', 'reconciler/source/*', 'reconciler/metrics/*',
       'providers/transport/*', 'providers/vm/task_queue*', 'cmd/*']),
     ('a process', r'(?<![\w.:>])(?:system|popen|fork|vfork|execl[ep]?|execv[pe]*|posix_spawnp?)\(|::(?:fork|execv\w*|posix_spawnp?)\(',
-     ['reconciler/base/system*', 'cmd/slipway/*']),
+     ['reconciler/base/system*', 'providers/transport/child_process*', 'cmd/slipway/*']),
     # A library's own way to stop it from inside its callback; caught in the same file.
     ('an exception', r'\bthrow\b', ['reconciler/schema/yaml.cc']),
     ('standard output', r'\bstd::(?:cout|cerr|clog|printf|puts)\b|(?<![\w.:>])f?printf\(', ['reconciler/base/system*', 'cmd/*']),
@@ -89,7 +89,7 @@ LIBRARIES = {
 # The operating system's own headers are no library in this sense.
 _SYSTEM_HEADER = re.compile(r'^(?:[a-z0-9_]+|(?:sys|arpa|netinet|net|linux|bits)/[\w./]+|c[a-z0-9]+|'
                             r'(?:assert|ctype|dirent|errno|fcntl|fnmatch|glob|grp|limits|locale|netdb|poll|pthread|pty|pwd|regex|'
-                            r'sched|semaphore|signal|stdint|stddef|stdio|stdlib|string|strings|termios|time|ucontext|unistd|utime|'
+                            r'sched|semaphore|signal|spawn|stdint|stddef|stdio|stdlib|string|strings|termios|time|ucontext|unistd|utime|'
                             r'execinfo|fnmatch|libgen|wait)\.h)$')
 _TEST_LIBRARIES = ('gtest', 'gmock')
 

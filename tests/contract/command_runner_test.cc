@@ -1,7 +1,10 @@
 // What every CommandRunner owes, against a real sshd.
+#include <filesystem>
+
 #include <gtest/gtest.h>
 
 #include "providers/transport/host_keys.h"
+#include "providers/transport/open_ssh_command_runner.h"
 #include "providers/transport/ssh_command_runner.h"
 #include "tests/support/command_driver.h"
 #include "tests/support/sshd_fixture.h"
@@ -11,15 +14,42 @@ namespace {
 
 struct RunnerKind {
   const char* name;
-  std::unique_ptr<CommandRunner> (*make)(Clock&, Metrics&, Logger&);
+  const char* program;  // that it needs; empty: none
+  std::unique_ptr<CommandRunner> (*make)(const std::string& directory, Clock&, Metrics&, Logger&);
 };
+
+const RunnerKind kLibssh{"libssh", "", [](const std::string&, Clock& clock, Metrics& metrics, Logger& logger) {
+                           auto runner = transport::newSshCommandRunner(clock, metrics, logger);
+                           EXPECT_TRUE(runner) << runner.status().toString();
+                           return runner ? std::move(*runner) : nullptr;
+                         }};
+const RunnerKind kOpenSsh{
+    "openssh", "/usr/bin/ssh", [](const std::string& directory, Clock& clock, Metrics& metrics, Logger& logger) {
+      auto runner = transport::newOpenSshCommandRunner({"/usr/bin/ssh", directory}, clock, metrics, logger);
+      EXPECT_TRUE(runner) << runner.status().toString();
+      return runner ? std::move(*runner) : nullptr;
+    }};
 
 class Runner : public testing::TestWithParam<RunnerKind> {
  protected:
   void SetUp() override {
     if (!SshdFixture::available()) GTEST_SKIP() << "no sshd or ssh-keygen installed";
     sshd = std::make_unique<SshdFixture>(std::vector<std::string>{"ed25519"});
-    runner = GetParam().make(*clock, metrics, logger);
+    if (*GetParam().program != '\0' && ::access(GetParam().program, X_OK) != 0) {
+      GTEST_SKIP() << GetParam().program << " is not installed";
+    }
+    runner = GetParam().make(dir / "connections", *clock, metrics, logger);
+    ASSERT_NE(runner, nullptr);
+  }
+  void TearDown() override {
+    runner.reset();
+    if (std::filesystem::exists(dir / "connections")) {
+      EXPECT_TRUE(std::filesystem::is_empty(dir / "connections")) << "files of a connection were left behind";
+    }
+  }
+  std::string writtenFile(const std::string& name, const std::string& text) const {
+    writeFile(dir / name, text);
+    return dir / name;
   }
   std::shared_ptr<RunningCommand> run(const std::string& command) {
     return RunningCommand::start(*runner, sshd->target(), command);
@@ -28,6 +58,7 @@ class Runner : public testing::TestWithParam<RunnerKind> {
   std::unique_ptr<Clock> clock = newSystemClock();
   NullMetrics metrics;
   NullLogger logger;
+  TempDir dir;
   std::unique_ptr<SshdFixture> sshd;
   std::unique_ptr<CommandRunner> runner;
 };
@@ -203,7 +234,34 @@ TEST_P(Runner, TakesEncryptedAndOtherKeys) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, Runner, testing::Values(RunnerKind{"libssh", transport::newSshCommandRunner}),
+TEST_P(Runner, ABannerOfTheServerIsNoneOfTheCommandsOutput) {
+  const SshdFixture greeting({"ed25519"}, "Banner " + writtenFile("banner", "Welcome, and keep out\n"));
+  const auto running = RunningCommand::start(*runner, greeting.target(), "echo err >&2");
+  EXPECT_EQ(running->wait().valueOr(-1), 0);
+  EXPECT_EQ(running->error, "err\n");
+}
+
+TEST_P(Runner, TellsACommandThatEndsWith255FromAConnectionThatDoes) {
+  EXPECT_EQ(run("exit 255")->wait().valueOr(-1), 255);
+  EXPECT_GE(run("kill -KILL $$")->wait().valueOr(-1), 128);
+}
+
+TEST_P(Runner, AServerThatHasNoSessionLeftIsUnavailable) {
+  const SshdFixture strict({"ed25519"}, "MaxSessions 0");
+  const auto running = RunningCommand::start(*runner, strict.target(), "true");
+  EXPECT_EQ(running->wait().code(), Code::Unavailable) << running->wait().status().toString();
+}
+
+TEST_P(Runner, AnAddressThatIsAnOptionOfAProgramIsUnavailable) {
+  RemoteTarget target = sshd->target();
+  target.address = "-oProxyCommand=touch " + (dir / "owned");
+  EXPECT_EQ(RunningCommand::start(*runner, target, "true")->wait().code(), Code::Unavailable);
+  target.address = "ssh://127.0.0.1";
+  EXPECT_EQ(RunningCommand::start(*runner, target, "true")->wait().code(), Code::Unavailable);
+  EXPECT_FALSE(std::filesystem::exists(dir / "owned"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Runner, testing::Values(kLibssh, kOpenSsh),
                          [](const testing::TestParamInfo<RunnerKind>& kind) { return std::string(kind.param.name); });
 
 }  // namespace

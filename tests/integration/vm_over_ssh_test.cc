@@ -45,7 +45,7 @@ class VmOverSsh : public testing::Test {
   std::unique_ptr<Clock> clock = newSystemClock();
   NullMetrics metrics;
   NullLogger logger;
-  std::unique_ptr<CommandRunner> runner = transport::newSshCommandRunner(*clock, metrics, logger);
+  std::unique_ptr<CommandRunner> runner = *transport::newSshCommandRunner(*clock, metrics, logger);
   std::unique_ptr<Provider> provider = vm::newSshVmProvider(*runner, *clock, metrics, logger);
   std::unique_ptr<StepDriver> driver;
 };

@@ -44,7 +44,7 @@ class SshdFixture {
     return ::access("/usr/sbin/sshd", X_OK) == 0 && std::system("command -v ssh-keygen >/dev/null") == 0;
   }
 
-  explicit SshdFixture(std::vector<std::string> hostKeyTypes = {"ed25519"}) {
+  explicit SshdFixture(std::vector<std::string> hostKeyTypes = {"ed25519"}, const std::string& moreConfig = "") {
     shell("ssh-keygen -q -t ed25519 -N '' -f " + (dir_ / "user"));
     std::filesystem::copy_file(dir_ / "user.pub", dir_ / "authorized_keys");
     std::string keys;
@@ -62,7 +62,8 @@ class SshdFixture {
                                      (dir_ / "authorized_keys") +
                                      "\nUsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\n"
                                      "KbdInteractiveAuthentication no\nPrintMotd no\nLogLevel ERROR\n"
-                                     "PermitRootLogin prohibit-password\nMaxStartups 100:30:200\n");
+                                     "PermitRootLogin prohibit-password\nMaxStartups 100:30:200\n" +
+                                     moreConfig + "\n");
       start();
     }
   }
