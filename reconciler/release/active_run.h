@@ -73,7 +73,7 @@ struct ActiveRun {
   std::set<std::string> aborting;
   std::map<planner::StepRef, SteadyTime> notBefore;
   std::map<std::string, SteadyTime> waitingSince;  // what of a wait the record does not have yet counts from here
-  std::map<std::string, SteadyTime> flippedAt;  // by target
+  std::map<std::string, SteadyTime> flippedAt;     // by target
 };
 
 }  // namespace slipway::release

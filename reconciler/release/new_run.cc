@@ -1,5 +1,7 @@
 #include "reconciler/release/new_run.h"
 
+#include <charconv>
+
 #include "reconciler/base/strings.h"
 
 namespace slipway::release {
@@ -79,6 +81,18 @@ RunStatus initialStatus(const RunSpec& spec, const ReleaseRun* basedOn, std::vec
   }
   status.targets = std::move(targets);
   return status;
+}
+
+std::int64_t runNumber(const ReleaseRun& run) {
+  const std::string prefix = cat(run.spec.release, "-");
+  const std::string_view name = run.meta.name;
+  std::int64_t number = 0;
+  if (name.starts_with(prefix)) {
+    const char* end = name.data() + name.size();
+    const auto parsed = std::from_chars(name.data() + prefix.size(), end, number);
+    number = parsed.ec == std::errc() && parsed.ptr == end ? number : 0;
+  }
+  return number;
 }
 
 Json runObject(const Release& release, const RunSpec& spec, std::int64_t number) {

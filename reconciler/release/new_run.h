@@ -17,6 +17,9 @@ RunSpec rollbackSpec(const Release& release, const ReleaseRun& earlier);
 // for a retry, what it prepared is kept: it will only be checked.
 RunStatus initialStatus(const RunSpec& spec, const ReleaseRun* basedOn, std::vector<RunTarget> targets);
 
+// The number at the end of the run's name; 0 when it is not named after its release.
+std::int64_t runNumber(const ReleaseRun& run);
+
 // The object to create; its name is "<release>-<number>".
 Json runObject(const Release& release, const RunSpec& spec, std::int64_t number);
 

@@ -41,6 +41,7 @@ class ReleaseReconciler::Visit {
       : owner_(owner), services_(owner.services_), release_(std::move(release)), before_(release_.status) {}
 
   Result<Action> run() {
+    SLIPWAY_RETURN_IF_ERROR(rebuildStatus());
     SLIPWAY_RETURN_IF_ERROR(loadRun());
     SLIPWAY_RETURN_IF_ERROR(handleRequests());
     supersede();
@@ -74,6 +75,38 @@ class ReleaseReconciler::Visit {
       return Status(Code::NotFound, cat("run ", name, " belongs to an earlier Release of this name"));
     }
     return run;
+  }
+
+  // A status that somebody erased, or that a crash kept from being written, is made again from the runs.
+  Status rebuildStatus() {
+    if (release_.status.runCounter > 0) {
+      return Status::ok();
+    }
+    Result<std::vector<ReleaseRun>> runs = ownRuns();
+    SLIPWAY_RETURN_IF_ERROR(runs.status());
+    if (runs->empty()) {
+      return Status::ok();
+    }
+    rebuild(release_, *runs, now());
+    services_.logger.warn("status rebuilt from the runs",
+                          {{"release", release_.meta.key().toString()}, {"runs", std::to_string(runs->size())}});
+    return Status::ok();
+  }
+
+  // Oldest first.
+  Result<std::vector<ReleaseRun>> ownRuns() const {
+    Result<ObjectList> objects = services_.reader.list(kReleaseRun, release_.meta.ns);
+    SLIPWAY_RETURN_IF_ERROR(objects.status());
+    std::vector<ReleaseRun> out;
+    for (const ObjectPtr& object : objects->items) {
+      Result<ReleaseRun> run = runFromJson(*object);
+      if (run && run->spec.releaseUid == release_.meta.uid && runNumber(*run) > 0) {
+        out.push_back(std::move(*run));
+      }
+    }
+    std::sort(out.begin(), out.end(),
+              [](const ReleaseRun& one, const ReleaseRun& other) { return runNumber(one) < runNumber(other); });
+    return out;
   }
 
   Status loadRun() {
@@ -207,9 +240,8 @@ class ReleaseReconciler::Visit {
       }
     }
     owner_.forget(release_.meta.key());
-    const MetricLabels labels{
-        {"strategy", std::string(strategyName(run_->spec.spec.strategy.type))},
-        {"outcome", run_->status.outcome}};
+    const MetricLabels labels{{"strategy", std::string(strategyName(run_->spec.spec.strategy.type))},
+                              {"outcome", run_->status.outcome}};
     services_.metrics.add("slipway_runs_total", labels);
     Result<WallTime> began = parseTime(run_->status.startedAt);
     if (began) {
@@ -229,13 +261,12 @@ class ReleaseReconciler::Visit {
     if (release_.status.history.size() == known && release_.status.history.front().run == newest) {
       return Status::ok();
     }
-    Result<ObjectList> runs = services_.reader.list(kReleaseRun, release_.meta.ns);
+    Result<std::vector<ReleaseRun>> runs = ownRuns();
     SLIPWAY_RETURN_IF_ERROR(runs.status());
-    for (const ObjectPtr& object : runs->items) {
-      Result<ReleaseRun> old = runFromJson(*object);
-      if (old && old->spec.releaseUid == release_.meta.uid && isTerminal(old->status.phase) && !named(old->meta.name)) {
-        SLIPWAY_RETURN_IF_ERROR(services_.writer.remove(kReleaseRun, old->meta.key(), old->meta.uid));
-        services_.runLog.remove(old->meta.uid);
+    for (const ReleaseRun& old : *runs) {
+      if (isTerminal(old.status.phase) && !named(old.meta.name)) {
+        SLIPWAY_RETURN_IF_ERROR(services_.writer.remove(kReleaseRun, old.meta.key(), old.meta.uid));
+        services_.runLog.remove(old.meta.uid);
       }
     }
     return Status::ok();

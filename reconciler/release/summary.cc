@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/release/new_run.h"
+#include "reconciler/release/requests.h"
 
 namespace slipway::release {
 namespace {
@@ -142,6 +144,26 @@ void bookOutcome(ReleaseStatus& status, const ReleaseRun& run) {
   status.history.insert(status.history.begin(), std::move(entry));
   if (status.history.size() > kHistory) {
     status.history.resize(kHistory);
+  }
+}
+
+void rebuild(Release& release, const std::vector<ReleaseRun>& runs, WallTime now) {
+  ReleaseStatus& status = release.status;
+  for (const ReleaseRun& run : runs) {
+    if (isTerminal(run.status.phase)) {
+      bookOutcome(status, run);
+    }
+    if (run.spec.reason != RunReason::Rollback) {
+      status.versions.desired = run.spec.version;
+    }
+  }
+  const ReleaseRun& newest = runs.back();
+  status.runCounter = runNumber(newest);
+  status.currentRun = newest.meta.name;
+  status.identity = newest.spec.identity;
+  for (const Request& request : pendingRequests(release)) {
+    status.handledRequests[std::string(verbName(request.verb))] = {
+        request.token, "Refused: asked before the status was rebuilt; ask again", formatTime(now)};
   }
 }
 

@@ -14,6 +14,10 @@ ReleaseStatus stalled(const Release& release, const std::string& reason, const s
 // Books a finished run into the history (newest first, at most 20), and the versions that follow from its outcome.
 void bookOutcome(ReleaseStatus& status, const ReleaseRun& run);
 
+// Makes the status anew from the release's own runs, oldest first and not empty. Requests of which nothing tells
+// whether they were handled are refused: a rollback that ran once must not run again.
+void rebuild(Release& release, const std::vector<ReleaseRun>& runs, WallTime now);
+
 // The release ids to keep on the targets: what was live last, newest first, and what `run` names.
 std::vector<std::string> protectedVersions(const Release& release, const ReleaseRun& run);
 
