@@ -148,6 +148,11 @@ ApiResult<Written> ObjectWriter::create(const Target& target, Json object, const
 }
 
 ApiResult<Written> ObjectWriter::insert(const Target& target, Json object, const WriteOptions& options, bool tracked) {
+  return told(tryInsert(target, std::move(object), options, tracked));
+}
+
+ApiResult<Written> ObjectWriter::tryInsert(const Target& target, Json object, const WriteOptions& options,
+                                           bool tracked) {
   const ResourceInfo& resource = *target.resource;
   Written out;
   out.created = true;
@@ -173,9 +178,6 @@ ApiResult<Written> ObjectWriter::insert(const Target& target, Json object, const
       return out;
     }
     existing = registry_.newest(resource, key);
-  }
-  if (auto error = registry_.settle(existing->revision)) {
-    return *error;
   }
   return alreadyExists(resource, key.name, existing->deleting ? "object is being deleted: " : "");
 }
@@ -229,7 +231,21 @@ ApiCheck ObjectWriter::prepareCreate(const Target& target, Json& object, const W
   return std::nullopt;
 }
 
+// A refusal tells of what others have decided and may not be durable yet: after a crash it would not have been true.
+ApiResult<Written> ObjectWriter::told(ApiResult<Written> result) {
+  if (!result) {
+    if (auto error = registry_.settle()) {
+      return *error;
+    }
+  }
+  return result;
+}
+
 ApiResult<Written> ObjectWriter::edit(const Target& target, const WriteOptions& options, const Edit& edit) {
+  return told(tryEdit(target, options, edit));
+}
+
+ApiResult<Written> ObjectWriter::tryEdit(const Target& target, const WriteOptions& options, const Edit& edit) {
   const ResourceInfo& resource = *target.resource;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const StoredPtr stored = registry_.newest(resource, target.key);
@@ -513,6 +529,10 @@ std::optional<Json> ObjectWriter::markDeleted(const Target& target, const Json& 
 }
 
 ApiResult<Written> ObjectWriter::remove(const Target& target, const DeleteOptions& options) {
+  return told(tryRemove(target, options));
+}
+
+ApiResult<Written> ObjectWriter::tryRemove(const Target& target, const DeleteOptions& options) {
   const ResourceInfo& resource = *target.resource;
   const std::string& name = target.key.name;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {

@@ -71,6 +71,10 @@ class ObjectWriter {
  private:
   ApiResult<Written> applyPatch(const Target& target, const Patch& patch, const WriteOptions& options);
   ApiResult<Written> insert(const Target& target, Json object, const WriteOptions& options, bool tracked);
+  ApiResult<Written> tryInsert(const Target& target, Json object, const WriteOptions& options, bool tracked);
+  ApiResult<Written> tryEdit(const Target& target, const WriteOptions& options, const Edit& edit);
+  ApiResult<Written> tryRemove(const Target& target, const DeleteOptions& options);
+  ApiResult<Written> told(ApiResult<Written> result);
   ApiCheck prepareCreate(const Target& target, Json& object, const WriteOptions& options, Written& out);
   ApiCheck prepareUpdate(const Target& target, const Json& live, Draft& draft, Written& out,
                          const WriteOptions& options);

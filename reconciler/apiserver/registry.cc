@@ -397,6 +397,8 @@ ApiCheck Registry::settle(Revision revision) {
   return std::nullopt;
 }
 
+ApiCheck Registry::settle() { return settle(ports_.store.lastRevision()); }
+
 void Registry::publish(Revision durable) {
   Wakes wakes;
   std::function<void()> collector;

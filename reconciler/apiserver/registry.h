@@ -126,6 +126,8 @@ class Registry {
   ApiResult<StoredPtr> commit(Proposal proposal);
   // Waits until what newest() showed is durable: before an answer tells of it.
   ApiCheck settle(Revision revision);
+  // The same for all that was decided up to now: before an answer refuses because of any of it.
+  ApiCheck settle();
 
   // Objects that name `uid` as an owner.
   struct Dependent {

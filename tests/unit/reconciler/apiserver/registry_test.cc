@@ -79,6 +79,26 @@ TEST(Registry, ShowsAWriteOnlyWhenItIsDurable) {
   EXPECT_NE(api.registry->get(*resource, {"default", "slow"}), nullptr);
 }
 
+// Else a client could be told of a version that a crash takes back, and read an older one after it.
+TEST(Registry, RefusesAWriteOnlyOnWhatIsDurable) {
+  EmbeddedApi api(std::make_shared<MemStore>(MemStore::Mode::Threaded));
+  const ResourcePtr resource = api.registry->resource("lab.example.dev", "v1", "releases");
+  api.call("POST", EmbeddedApi::kReleases, labRelease("a"));
+  const StoredPtr first = api.registry->newest(*resource, {"default", "a"});
+  api.store->hold(true);
+  std::jthread removing([&] { EXPECT_FALSE(api.writer->remove({resource, {"default", "a"}}, {})); });
+  while (api.registry->newest(*resource, {"default", "a"}) != nullptr) {
+    std::this_thread::yield();
+  }
+  std::jthread updating([&] {
+    auto refused = api.writer->replace({resource, {"default", "a"}}, first->parse(), {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, 500) << "told of a removal that never became durable";
+  });
+  api.store->failNextCommit();
+  api.store->hold(false);
+}
+
 TEST(Registry, LetsTheStoreForgetWhatNoWatchCanAskFor) {
   EmbeddedApi api;
   api.call("POST", EmbeddedApi::kReleases, labRelease("a"));
