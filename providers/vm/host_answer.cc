@@ -117,7 +117,9 @@ StepResult HostAnswer::result(const std::string& host) const {
   }
   const bool unknown = outcome_ == "unknown";
   result.outcome = unknown ? StepResult::Outcome::Unknown : StepResult::Outcome::Refused;
-  result.status = Status(unknown ? Code::OutcomeUnknown : codeOf(code_), cat(host, ": ", message_));
+  result.noRoom = code_ == "ResourceExhausted";
+  const Code code = result.noRoom ? Code::Unavailable : codeOf(code_);
+  result.status = Status(unknown ? Code::OutcomeUnknown : code, cat(host, ": ", message_));
   return result;
 }
 

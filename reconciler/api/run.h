@@ -35,10 +35,11 @@ bool isTerminal(RunPhase phase);
 bool mayFollow(RunPhase from, RunPhase to);
 
 // The kinds of step of one target. The names are used in status, metrics and operation ids.
-enum class StepKind { Prepare, Check, Stop, Switch, Start, Verify, Undo, Restart, Retire };
-inline constexpr std::array kStepKinds{StepKind::Prepare, StepKind::Check,   StepKind::Stop,
-                                       StepKind::Switch,  StepKind::Start,   StepKind::Verify,
-                                       StepKind::Undo,    StepKind::Restart, StepKind::Retire};
+// Sync looks at a server that ran out of room and makes some, before Prepare is tried again there.
+enum class StepKind { Prepare, Sync, Check, Stop, Switch, Start, Verify, Undo, Restart, Retire };
+inline constexpr std::array kStepKinds{StepKind::Prepare, StepKind::Sync,  StepKind::Check,  StepKind::Stop,
+                                       StepKind::Switch,  StepKind::Start, StepKind::Verify, StepKind::Undo,
+                                       StepKind::Restart, StepKind::Retire};
 std::string_view stepName(StepKind kind);
 Result<StepKind> stepFromName(std::string_view name);
 
@@ -46,6 +47,9 @@ Result<StepKind> stepFromName(std::string_view name);
 // "may have happened", and the step is started again under the same operation id.
 enum class StepState { Pending, Running, Done, Failed, Unknown };
 std::string_view stateName(StepState state);
+
+// The code of a step that failed because disk space, inodes, memory or processes ran out on the server.
+inline constexpr std::string_view kNoRoomCode = "ResourceExhausted";
 
 // What became of one step on one target.
 struct StepRecord {
@@ -59,7 +63,7 @@ struct StepRecord {
   std::int64_t durationMs = -1;
   std::string phase;  // the part that runs or failed: "fetch", "dependencies"
   int exitCode = -1;
-  std::string code;  // codeName of the error
+  std::string code;  // codeName of the error, or kNoRoomCode
   std::string message;
   std::string tail;  // last lines of a failed command, at most 50
   bool alreadyDone = false;

@@ -20,7 +20,7 @@ constexpr std::array<std::pair<RunPhase, std::string_view>, 11> kPhases{{
     {RunPhase::Cancelled, "Cancelled"},
 }};
 
-constexpr std::array<std::pair<StepKind, std::string_view>, 9> kSteps{{
+constexpr std::array<std::pair<StepKind, std::string_view>, 10> kSteps{{
     {StepKind::Prepare, "prepare"},
     {StepKind::Check, "check"},
     {StepKind::Stop, "stop"},
@@ -30,6 +30,7 @@ constexpr std::array<std::pair<StepKind, std::string_view>, 9> kSteps{{
     {StepKind::Undo, "undo"},
     {StepKind::Restart, "restart"},
     {StepKind::Retire, "retire"},
+    {StepKind::Sync, "sync"},
 }};
 
 template <typename Table, typename Value>

@@ -46,6 +46,7 @@ std::string note(const RunSpec& run, StepKind kind) {
                                    : "the links are read back";
     case StepKind::Retire:
       return cat("keep the newest ", run.spec.layout.keepReleases, " that were live");
+    case StepKind::Sync:
     case StepKind::Undo:
     case StepKind::Restart:
       return "";

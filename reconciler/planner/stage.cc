@@ -18,7 +18,7 @@ void sortIn(Stage& stage, const PlanInput& input, StepKind kind, std::size_t i) 
     stage.ready.push_back(i);
   } else if (state == StepState::Pending) {
     stage.ready.push_back(i);
-  } else if (nextTry(kind, *record, input.run.spec.health) == NextTry::No) {
+  } else if (nextTry(kind, *record, input.run.spec) == NextTry::No) {
     stage.failed.push_back(i);
   } else if (auto cooling = input.cooling.find({i, kind}); cooling != input.cooling.end()) {
     ++stage.waiting;
@@ -45,9 +45,8 @@ PlannedStep plannedStep(const PlanInput& input, StepKind kind, std::size_t targe
   const StepRecord* record = input.progress.targets[target].step(kind);
   int attempt = 1;
   if (record != nullptr) {
-    const bool again =
-        record->state == StepState::Pending ||
-        (record->state == StepState::Failed && nextTry(kind, *record, input.run.spec.health) == NextTry::NewId);
+    const bool again = record->state == StepState::Pending ||
+                       (record->state == StepState::Failed && nextTry(kind, *record, input.run.spec) == NextTry::NewId);
     attempt = std::max(record->attempt + (again ? 1 : 0), 1);
   }
   return {{target, kind}, attempt, operationId(input.runUid, kind, input.progress.targets[target].name, attempt)};

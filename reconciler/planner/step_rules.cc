@@ -26,6 +26,7 @@ int maxTries(StepKind kind, const Health& health) {
     case StepKind::Undo:
     case StepKind::Restart:
       return kUndoTries;
+    case StepKind::Sync:
     case StepKind::Retire:
       return 1;
   }
@@ -38,10 +39,19 @@ bool neverBegan(const StepRecord& record) {
   return connecting && (record.code == codeName(Code::Unavailable) || record.code == codeName(Code::Timeout));
 }
 
+// Whether a preparation that failed at this part may begin anew: no build step that must not run twice has run.
+bool mayBeginAnew(const StepRecord& prepare, const ReleaseSpec& spec) {
+  const bool beforeBuild = prepare.phase == "space" || prepare.phase == "fetch" || prepare.phase == "link-shared";
+  return beforeBuild ||
+         std::all_of(spec.build.begin(), spec.build.end(), [](const BuildStep& step) { return step.idempotent; });
+}
+
 }  // namespace
 
-NextTry nextTry(StepKind kind, const StepRecord& record, const Health& health) {
-  if (record.tries >= maxTries(kind, health) || record.code == codeName(Code::Denied)) {
+bool outOfRoom(const StepRecord& record) { return record.state == StepState::Failed && record.code == kNoRoomCode; }
+
+NextTry nextTry(StepKind kind, const StepRecord& record, const ReleaseSpec& spec) {
+  if (record.tries >= maxTries(kind, spec.health) || record.code == codeName(Code::Denied)) {
     return NextTry::No;
   }
   // The target itself could not tell what became of a step that must not run twice: a person has to look.
@@ -57,6 +67,8 @@ NextTry nextTry(StepKind kind, const StepRecord& record, const Health& health) {
   }
   switch (kind) {
     case StepKind::Prepare:
+      return outOfRoom(record) && mayBeginAnew(record, spec) ? NextTry::NewId : NextTry::No;
+    case StepKind::Sync:
     case StepKind::Check:
     case StepKind::Retire:
       return NextTry::No;

@@ -11,11 +11,15 @@ enum class NextTry {
   NewId,   // it failed and is known to have ended: a new effect
 };
 
-// By the class of its error and how often it was tried. `health` gives the number of verifications.
-NextTry nextTry(StepKind kind, const StepRecord& record, const Health& health);
+// By the class of its error and how often it was tried. The spec gives the number of verifications, and says whether
+// the build may run again.
+NextTry nextTry(StepKind kind, const StepRecord& record, const ReleaseSpec& spec);
 
 // How long to wait before try number `tries` + 1: the health interval for Verify, else 1 s doubling to 30 s.
 Duration retryDelay(StepKind kind, int tries, const Health& health);
+
+// The server had no room for it: it is looked at and old releases are removed before the next try.
+bool outOfRoom(const StepRecord& record);
 
 // The prepared directory was found changed or gone: it must be made again.
 bool preparationIsLost(const StepRecord& check);

@@ -133,7 +133,17 @@ class Pass {
     const Stage prepare = surveyAll(StepKind::Prepare);
     count("prepared", prepare);
     if (!prepare.idle()) {
-      startCapped(StepKind::Prepare, prepare);
+      const std::vector<std::size_t> full = withoutRoom(prepare);
+      startCapped(StepKind::Prepare, without(prepare, full));
+      for (std::size_t i : full) {
+        const int attempt = target(i).step(StepKind::Prepare)->attempt;
+        plan_.wave.push_back(
+            {{i, StepKind::Sync}, attempt, operationId(input_.runUid, StepKind::Sync, target(i).name, attempt)});
+      }
+      if (!full.empty()) {
+        return at(RunPhase::Preparing, "MakingRoom",
+                  cat("removing old releases before the next try: ", failures(StepKind::Prepare, {.failed = full})));
+      }
       return at(RunPhase::Preparing, "Preparing",
                 cat("making version ", input_.run.version, " ready on ", prepare.total, " servers"));
     }
@@ -144,6 +154,29 @@ class Pass {
               " servers could not be made ready, nothing was switched: ", failures(StepKind::Prepare, prepare)));
     }
     return gate();
+  }
+
+  // The targets that had no room and have not been looked at since.
+  std::vector<std::size_t> withoutRoom(const Stage& prepare) const {
+    std::vector<std::size_t> full;
+    for (std::size_t i = 0; i < status_.targets.size(); ++i) {
+      const StepRecord* record = target(i).step(StepKind::Prepare);
+      const bool lost = std::find(prepare.failed.begin(), prepare.failed.end(), i) != prepare.failed.end();
+      if (target(i).gone || record == nullptr || lost || !outOfRoom(*record)) {
+        continue;
+      }
+      const StepRecord* sync = target(i).step(StepKind::Sync);
+      if (sync == nullptr || sync->attempt != record->attempt || sync->state == StepState::Running) {
+        full.push_back(i);
+      }
+    }
+    return full;
+  }
+
+  static Stage without(Stage stage, const std::vector<std::size_t>& targets) {
+    std::erase_if(stage.ready,
+                  [&](std::size_t i) { return std::find(targets.begin(), targets.end(), i) != targets.end(); });
+    return stage;
   }
 
   Plan gate() {

@@ -118,7 +118,8 @@ struct StepResult {
   // Unknown is never folded into either of the others: observe before anything else.
   enum class Outcome { Done, Refused, Unknown };
   Outcome outcome = Outcome::Done;
-  Status status;  // ok when Done
+  Status status;        // ok when Done
+  bool noRoom = false;  // refused because disk space, inodes, memory or processes ran out there
   bool alreadyDone = false;
   std::string phase;   // the named part that failed: "fetch", "link-shared", a build step's name, "required-files"
   int exitCode = -1;   // of the user's command that failed; -1: none did

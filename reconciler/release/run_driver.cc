@@ -90,7 +90,7 @@ void RunDriver::takeResult(RunTarget& target, std::size_t index, StepKind kind, 
     target.gone = true;
     return;
   }
-  if (planner::nextTry(kind, record, run_.spec.spec.health) != planner::NextTry::No) {
+  if (planner::nextTry(kind, record, run_.spec.spec) != planner::NextTry::No) {
     active_.notBefore[{index, kind}] =
         services_.clock.steady() + planner::retryDelay(kind, record.tries, run_.spec.spec.health);
   }

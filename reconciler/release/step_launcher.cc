@@ -1,10 +1,12 @@
 #include "reconciler/release/step_launcher.h"
 
+#include <algorithm>
 #include <map>
 
 #include "reconciler/base/strings.h"
 #include "reconciler/planner/step_rules.h"
 #include "reconciler/release/health_check.h"
+#include "reconciler/release/room.h"
 #include "reconciler/release/targets.h"
 
 namespace slipway::release {
@@ -30,6 +32,7 @@ Duration timeFor(const ReleaseSpec& spec, StepKind kind) {
     case StepKind::Verify:
       return kGrace + (spec.health.container.has_value() ? spec.health.timeout : Duration(0)) +
              (spec.health.exec.has_value() ? spec.health.exec->timeout : Duration(0));
+    case StepKind::Sync:
     case StepKind::Undo:
     case StepKind::Retire:
       return kShortStep;
@@ -91,6 +94,7 @@ StepAction actionFor(const LaunchContext& context, const RunTarget& target, Step
       return verifyStep(spec);
     case StepKind::Undo:
       return UndoStep{spec.version, target.before};
+    case StepKind::Sync:
     case StepKind::Retire:
       return RetireStep{context.keep};
   }
@@ -148,8 +152,12 @@ std::vector<StepRequest> StepLauncher::admit(const LaunchContext& context,
   return requests;
 }
 
-void StepLauncher::start(const LaunchContext& context, const std::vector<planner::PlannedStep>& wave,
+void StepLauncher::start(const LaunchContext& context, std::vector<planner::PlannedStep> wave,
                          const LaunchEvents& events) {
+  const auto syncs = std::stable_partition(
+      wave.begin(), wave.end(), [](const planner::PlannedStep& step) { return step.ref.kind != StepKind::Sync; });
+  startSyncs(context, {syncs, wave.end()}, events);
+  wave.erase(syncs, wave.end());
   std::vector<StepRequest> requests = admit(context, wave, events);
   if (requests.empty()) {
     return;
@@ -180,6 +188,15 @@ void StepLauncher::start(const LaunchContext& context, const std::vector<planner
                 });
   };
   provider_.start(std::move(requests), std::move(out));
+}
+
+void StepLauncher::startSyncs(const LaunchContext& context, const std::vector<planner::PlannedStep>& wave,
+                              const LaunchEvents& events) {
+  for (StepRequest& request : admit(context, wave, events)) {
+    makeRoom(provider_, std::move(request), [events](const std::string& operationId, StepResult result) {
+      events.done(operationId, std::move(result));
+    });
+  }
 }
 
 void StepLauncher::abort(const LaunchContext& context, const RunTarget& target, const std::string& operationId,

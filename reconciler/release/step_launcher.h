@@ -32,14 +32,17 @@ class StepLauncher {
  public:
   StepLauncher(const ApiReader& reader, Provider& provider, HttpClient& http, Clock& clock);
 
-  // Starts the steps of one wave; all are of one kind. Steps of which the server is gone answer NotFound.
-  void start(const LaunchContext& context, const std::vector<planner::PlannedStep>& wave, const LaunchEvents& events);
+  // Starts the steps of one wave; all are of one kind, but for Sync, which may stand beside any. Steps of which the
+  // server is gone answer NotFound.
+  void start(const LaunchContext& context, std::vector<planner::PlannedStep> wave, const LaunchEvents& events);
 
   // Stops waiting for an operation and kills what runs on the target under its id. Its `done` comes, with Cancelled.
   void abort(const LaunchContext& context, const RunTarget& target, const std::string& operationId,
              const LaunchEvents& events);
 
  private:
+  void startSyncs(const LaunchContext& context, const std::vector<planner::PlannedStep>& wave,
+                  const LaunchEvents& events);
   // The wave with access to its targets. Steps without are answered here; of a switch that is the whole wave: what
   // cannot be armed everywhere flips nowhere.
   std::vector<StepRequest> admit(const LaunchContext& context, const std::vector<planner::PlannedStep>& wave,

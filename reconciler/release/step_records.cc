@@ -54,7 +54,7 @@ bool applyResult(RunTarget& target, StepKind kind, const std::string& operationI
   record.durationMs = std::chrono::duration_cast<std::chrono::milliseconds>(result.duration).count();
   record.phase = done ? "" : result.phase;
   record.exitCode = done ? -1 : result.exitCode;
-  record.code = done ? "" : std::string(codeName(result.status.code()));
+  record.code = done ? "" : std::string(result.noRoom ? kNoRoomCode : codeName(result.status.code()));
   record.message = printable(describeResult(result));
   record.tail = printable(lastLines(result.tail, 50));
   record.alreadyDone = result.alreadyDone;

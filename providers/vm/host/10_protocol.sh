@@ -68,11 +68,20 @@ fields() {
 # crash may leave of it is told by its last line. With it, `settling` becomes durable: an entry of this directory.
 answer() {
   if [ -n "$record" ]; then
-    render "$@" >"$record.new" && mv -f "$record.new" "$record"
-    [ "$keepRecord" = 0 ] || syncPaths ${settling:+"$settling"} "$record" "${record%/*}"
+    keepAnswer "$@" || { giveWay && keepAnswer "$@"; }
   else
     render "$@"
   fi
+}
+
+keepAnswer() {
+  render "$@" >"$record.new" && mv -f "$record.new" "$record" || return 1
+  [ "$keepRecord" = 0 ] || syncPaths ${settling:+"$settling"} "$record" "${record%/*}"
+}
+
+# On a full disk the answer is worth more than what half a preparation has left behind.
+giveWay() {
+  [ "$kind" = prepare ] && [ -n "$release" ] && ! readMarker "$releaseDir" && rm -rf "$releaseDir"
 }
 
 render() {
@@ -130,12 +139,44 @@ oneLine() {
   case $flat in *"$newline"*) flat=$(say "$flat" | tr '\n' ' ' | sed 's/ *$//') ;; esac
 }
 
-# What went wrong, from a utility's own words: permission problems are final, the rest may pass.
+# What went wrong, from a utility's own words: permission problems are final, missing room is for the controller to make,
+# the rest may pass.
 refuseBecause() {
+  ! outOfRoom "$2" || refuseFull "$1: $2"
   case $2 in
     *ermission* | *ead-only* | *'not permitted'*) refuse Denied "$1: $2" ;;
     *) refuse Unavailable "$1: $2" ;;
   esac
+}
+
+# Whether a program says that the disk, the user's share of it, memory or the process table is full.
+outOfRoom() {
+  case $1 in
+    *'o space left on device'* | *'quota exceeded'* | *ENOSPC* | *EDQUOT*) return 0 ;;
+    *'annot allocate memory'* | *'annot fork'* | *'ork: '*'temporarily unavailable'* | *'ork: retry'*) return 0 ;;
+  esac
+  return 1
+}
+
+# Free space below the root in freeKb, free inodes in freeFiles; empty when not known.
+measureRoom() {
+  place=$root
+  while [ ! -d "$place" ] && [ -n "$place" ]; do place=${place%/*}; done
+  spaceFree "${place:-/}"
+  freeKb=$free
+  spaceFree "${place:-/}" -Pi
+  freeFiles=$free
+}
+
+noRoom() { [ "${freeKb:-99}" -lt 16 ] || [ "${freeFiles:-99}" -lt 4 ]; }
+
+room() { say "${freeKb:-unknown} KiB and ${freeFiles:-unknown} inodes free below $root"; }
+
+# Something could not be written, whatever the reason: a full disk is told apart from what may pass by itself.
+refuseFull() {
+  measureRoom
+  if noRoom || outOfRoom "$1"; then refuse ResourceExhausted "$1 ($(room))"; fi
+  refuse Unavailable "$1"
 }
 
 # Old ones ignore their arguments and sync everything, or refuse them.

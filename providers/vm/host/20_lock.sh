@@ -138,7 +138,7 @@ checkFence() {
   if [ "$fence" -gt "$seen" ]; then
     if ! { say "$fence" >"$state/fence.new" && mv -f "$state/fence.new" "$state/fence"; } 2>/dev/null; then
       unlock 7 "$state/fence.lock"
-      refuse Unavailable "cannot write $state/fence: is the disk full?"
+      refuseFull "cannot write $state/fence"
     fi
     syncPaths "$state/fence" "$state"
   fi

@@ -144,6 +144,11 @@ refuseFailed() {
   elif [ "$timedOut" = 1 ]; then
     refuse Timeout "$1 did not end within $limit s and was killed"
   elif [ "$exitCode" -ne 0 ]; then
+    measureRoom
+    if noRoom || outOfRoom "$(tail -c "+$tailFrom" "$tailFile" 2>/dev/null | tail -n 50)"; then
+      giveWay
+      refuse ResourceExhausted "$1 failed with exit code $exitCode: no room left ($(room))"
+    fi
     refuse "$2" "$1 failed with exit code $exitCode"
   fi
   exitCode=-1

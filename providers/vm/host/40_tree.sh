@@ -150,16 +150,15 @@ askForMissing() {
   done
   : >"$state/obsolete"
   : >"$state/sums"
-  W=$state awk -v free="$free" '
+  W=$state awk -v free="$freeKb" -v inodes="$freeFiles" '
     function pathOf(line) { sub(/^. [0-9a-f]* [0-9]* /, "", line); return line }
-    FILENAME == ARGV[1] { wanted[$0]; order[++entries] = $0; all += $3; if ($1 != "l") bytes += $3; next }
+    function blocks(line, part) { split(line, part, " "); return int((part[3] + 4095) / 4096) * 4 }
+    FILENAME == ARGV[1] { wanted[$0]; order[++entries] = $0; need += blocks($0); if ($1 != "l") bytes += $3; next }
     $0 in wanted { common[FILENAME]++ }
     END {
       facts = ENVIRON["W"] "/facts"
       sums = ENVIRON["W"] "/sums"
       obsolete = ENVIRON["W"] "/obsolete"
-      kib = int(all / 1024)
-      if (free != "" && free + 0 <= 2 * kib) { printf "short\n%d\n", 2 * kib >facts; exit }
       for (i = 2; i < ARGC; i++) if (common[ARGV[i]] > common[base]) base = ARGV[i]
       while (base != "" && (getline line <base) > 0) {
         if (line in wanted) have[line]
@@ -168,7 +167,12 @@ askForMissing() {
       for (i = 1; i <= entries; i++) {
         path = pathOf(order[i])
         if (order[i] !~ /^l/) print substr(order[i], 3, index(substr(order[i], 3), " ") - 1) "  " path >sums
-        if (!(order[i] in have)) { missing[++count] = path; fresh[path] }
+        if (!(order[i] in have)) { missing[++count] = path; fresh[path]; need += blocks(order[i]) }
+      }
+      if (free != "" && free + 0 <= need) { printf "short\n%d KiB\n", need >facts; exit }
+      if (inodes != "" && inodes + 0 <= entries + count) {
+        printf "short\n%d inodes\n", entries + count >facts
+        exit
       }
       for (path in old) {
         print path >obsolete
@@ -180,13 +184,18 @@ askForMissing() {
       print "send"
       toCome = base == "" || count > 0
       printf "%s\n%d\n%d\n%d\n%d\n", base, entries, bytes, vanished, toCome >facts
-    }' "$incoming/manifest" "$@" || refuse Unavailable "cannot write to $state: is the disk full?"
+    }' "$incoming/manifest" "$@" || refuseFull "cannot write to $state"
   base= entries= toCome=
   { IFS= read -r base && IFS= read -r entries && IFS= read -r bytes && IFS= read -r vanished &&
     IFS= read -r toCome; } <"$state/facts"
-  [ "$base" != short ] ||
-    refuse Unavailable "$root has $free KiB free, the release needs $entries KiB: remove something"
-  [ -n "$toCome" ] || refuse Unavailable "cannot write to $state: is the disk full?"
+  if [ "$base" = short ]; then
+    phase=space
+    case $entries in
+      *inodes) refuse ResourceExhausted "$root has $freeFiles inodes free, the release needs ${entries% *}" ;;
+      *) refuse ResourceExhausted "$root has $freeKb KiB free, the release needs $entries" ;;
+    esac
+  fi
+  [ -n "$toCome" ] || refuseFull "cannot write to $state"
   base=${base%/manifest}
 }
 
@@ -196,12 +205,12 @@ receiveArtifact() {
   store=$state/artifacts/$artifact
   incoming=$state/incoming
   [ ! -e "$incoming" ] || rm -rf "$incoming"
-  mkdir "$incoming" "$incoming/tree" || refuse Unavailable "cannot create $incoming: is the disk full?"
+  mkdir "$incoming" "$incoming/tree" || refuseFull "cannot create $incoming"
   say manifest
   field
-  [ -z "$F" ] || say "$F" >"$incoming/manifest" || refuse Unavailable "cannot write to $incoming: is the disk full?"
+  [ -z "$F" ] || say "$F" >"$incoming/manifest" || refuseFull "cannot write to $incoming"
   : >>"$incoming/manifest"
-  spaceFree "$root"
+  measureRoom
   askForMissing
   trouble=
   [ -z "$base" ] || copyBase
@@ -217,6 +226,7 @@ copyBase() {
   if ! cp -RPl "$base/tree/." "$incoming/tree/" 2>/dev/null; then
     rm -rf "$incoming/tree"
     trouble=$(cp -RP "$base/tree" "$incoming/tree" 2>&1)
+    [ -z "$trouble" ] || rm -rf "$incoming"
     [ -z "$trouble" ] || refuseBecause "cannot copy unchanged files from $base" "$trouble"
   fi
   set --
@@ -230,15 +240,16 @@ copyBase() {
   [ -d "$incoming/tree" ] || mkdir "$incoming/tree"
 }
 
-# PATH: the KiB that are free there, in `free`; empty when that is not known.
+# PATH FLAG: the KiB (-Pk) or inodes (-Pi) that are free there, in `free`; empty when that is not known.
 spaceFree() {
-  free=$(df -Pk "$1" 2>/dev/null)
+  free=$(df "${2:--Pk}" "$1" 2>/dev/null)
   free=${free#*"$newline"}
   set -f
   # shellcheck disable=SC2086
   set -- $free
   set +f
   free=${4-}
+  [ "${2-}" != 0 ] || free=
   case $free in *[!0-9]*) free= ;; esac
 }
 
@@ -258,5 +269,6 @@ verifyArtifact() {
 # When all that was sent is there, it is the base that was damaged: without its tree it is not chosen again.
 shortArtifact() {
   [ -n "$trouble" ] || [ -z "$base" ] || rm -rf "$base/tree"
-  refuse Unavailable "the release's files did not arrive whole in $incoming: ${trouble:-connection lost}"
+  rm -rf "$incoming"
+  refuseBecause "the release's files did not arrive whole" "${trouble:-connection lost}"
 }

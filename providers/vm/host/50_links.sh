@@ -45,7 +45,7 @@ findRenamer() {
   case $renamer in mv | perl | python3 | python) command -v "$renamer" >/dev/null 2>&1 && return 0 ;; esac
   trial=$state/trial.$$
   rm -rf "$trial"
-  mkdir "$trial" "$trial/old" || refuse Unavailable "cannot create $trial: is the disk full?"
+  mkdir "$trial" "$trial/old" || refuseFull "cannot create $trial"
   for renamer in mv perl python3 python; do
     rm -f "$trial/link" "$trial/next"
     ln -s old "$trial/link" && ln -s new "$trial/next"

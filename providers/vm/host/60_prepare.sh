@@ -51,7 +51,7 @@ openOperation() {
   opDir=$state/ops/$operation
   [ -d "$opDir" ] || mkdir -p "$opDir" 2>/dev/null
   : >>"$opDir/out" 2>/dev/null
-  [ -w "$opDir/out" ] || refuse Unavailable "cannot create $opDir: is the disk full?"
+  [ -w "$opDir/out" ] || refuseFull "cannot create $opDir"
   lockWithin 8 "$opDir/lock" 5 || refuse Conflict "operation $operation runs already"
   opHeld=1
   [ ! -e "$opDir/aborted" ] || rm -f "$opDir/aborted"
@@ -128,7 +128,7 @@ prepareBody() {
   progress required-files
   required "$releaseDir"
   progress ready
-  writeMarker || refuse Unavailable "cannot write the ready marker of $releaseDir: is the disk full?"
+  writeMarker || refuseFull "cannot write the ready marker of $releaseDir"
   done_ prepared
 }
 
@@ -136,11 +136,12 @@ unpack() {
   progress fetch
   store=$state/artifacts/$artifact
   [ ! -e "$store/tree/.slipway-release" ] || refuse Invalid "the source has a file .slipway-release, a reserved name"
-  mkdir -p -m 700 "$releaseDir/.slipway-release" || refuse Unavailable "cannot create $releaseDir"
+  mkdir -p -m 700 "$releaseDir/.slipway-release" || refuseFull "cannot create $releaseDir"
   trouble=$(cp -RP "$store/tree/." "$releaseDir/" 2>&1)
+  [ -z "$trouble" ] || giveWay
   [ -z "$trouble" ] || refuseBecause "cannot copy the files to $releaseDir" "$trouble"
   ln -f "$store/manifest" "$releaseDir/.slipway-release/names" 2>/dev/null ||
-    cp "$store/manifest" "$releaseDir/.slipway-release/names" || refuse Unavailable "cannot write to $releaseDir"
+    cp "$store/manifest" "$releaseDir/.slipway-release/names" || refuseFull "cannot write to $releaseDir"
   : >"$opDir/fetched"
 }
 
@@ -186,7 +187,7 @@ buildStep() {
   [ ! -e "$opDir/aborted" ] || refuse Cancelled "aborted before $name"
   [ ! -e "$opDir/done-$step" ] || return 0
   if [ "$idempotent" = 0 ]; then
-    : >"$opDir/claim-$step" || refuse Unavailable "cannot write to $opDir: is the disk full?"
+    : >"$opDir/claim-$step" || refuseFull "cannot write to $opDir"
     syncPaths "$opDir/began" "$opDir/claim-$step" "$opDir" "$state/ops"
   fi
   runUser "$timeout" "$releaseDir" "$run"

@@ -33,14 +33,14 @@ arm() {
   if lastIntent "$release" && [ "$journalState" = intent ] && [ "$journalCurrent" = "$oldCurrent" ]; then
     oldPrevious=$journalPrevious
   fi
-  stageLink "$target" "current-$environment" || refuse Unavailable "cannot write to $root: is the disk full?"
+  stageLink "$target" "current-$environment" || refuseFull "cannot write to $root"
   if [ "$oldCurrent" != - ] && [ -d "$root/$oldCurrent" ]; then
-    stageLink "$oldCurrent" "previous-$environment" || refuse Unavailable "cannot write to $root: is the disk full?"
+    stageLink "$oldCurrent" "previous-$environment" || refuseFull "cannot write to $root"
   else
     rm -f "$root/.previous-$environment.next"
   fi
   journal intent "$operation" "$release" "$oldCurrent" "$oldPrevious" && syncPaths "$state/journal" ||
-    refuse Unavailable "cannot write $state/journal: is the disk full?"
+    refuseFull "cannot write $state/journal"
 }
 
 disarm() {

@@ -56,6 +56,7 @@ check() {
   enter
   refuseForeign
   findRenamer
+  phase=marker
   readMarker "$releaseDir" || refuse NotFound "$releaseDir is not prepared"
   phase=digest
   [ "$marker_digest" = "$wantedDigest" ] ||
@@ -139,6 +140,8 @@ processBody() {
   done_ "$action done"
 }
 
+# What is kept is in a variable, never in a file: on a full disk a file may come out short, and what it does not name
+# would be removed.
 retire() {
   fields keep
   phase=retire

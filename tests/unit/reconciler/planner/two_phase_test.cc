@@ -197,6 +197,47 @@ TEST(TwoPhasePlan, VerifiesAsOftenAsAskedAndThenUndoes) {
   EXPECT_EQ(plan.reason, "VerificationFailed");
 }
 
+void failForRoom(ReleaseRun& run, std::size_t target, int tries) {
+  fail(run, target, StepKind::Prepare, Code::Unavailable, tries);
+  record(run, target, StepKind::Prepare).code = kNoRoomCode;
+}
+
+TEST(TwoPhasePlan, MakesRoomOnAFullServerBeforeItTriesAgainThere) {
+  ReleaseRun run = runOver(2);
+  setAll(run, StepKind::Prepare, StepState::Done);
+  failForRoom(run, 1, 1);
+  Plan plan = planFor(run);
+  ASSERT_THAT(plan.wave, SizeIs(1));
+  EXPECT_EQ(plan.wave[0].ref, (StepRef{1, StepKind::Sync}));
+  EXPECT_EQ(plan.reason, "MakingRoom");
+  record(run, 1, StepKind::Sync) = {.state = StepState::Running, .attempt = 1};
+  EXPECT_EQ(planFor(run).wave, plan.wave) << "the build waits for it";
+
+  for (const StepState ended : {StepState::Done, StepState::Failed, StepState::Unknown}) {
+    record(run, 1, StepKind::Sync).state = ended;
+    plan = planFor(run);
+    ASSERT_THAT(plan.wave, SizeIs(1));
+    EXPECT_EQ(plan.wave[0].ref, (StepRef{1, StepKind::Prepare}));
+    EXPECT_EQ(plan.wave[0].attempt, 2);
+  }
+  record(run, 1, StepKind::Prepare).attempt = 2;
+  record(run, 1, StepKind::Prepare).tries = 2;
+  EXPECT_EQ(planFor(run).wave[0].ref.kind, StepKind::Sync) << "once for each failure";
+
+  failForRoom(run, 1, 4);
+  EXPECT_EQ(planFor(run).phase, RunPhase::Failed);
+}
+
+TEST(TwoPhasePlan, DoesNotBuildAgainWhatMayRunOnceOnly) {
+  ReleaseRun run = runOver(1);
+  run.spec.spec.build.push_back({.name = "migrate", .run = "x", .idempotent = false});
+  failForRoom(run, 0, 1);
+  record(run, 0, StepKind::Prepare).phase = "migrate";
+  EXPECT_EQ(planFor(run).phase, RunPhase::Failed);
+  record(run, 0, StepKind::Prepare).phase = "space";
+  EXPECT_EQ(planFor(run).wave[0].ref.kind, StepKind::Sync) << "nothing of the build has run";
+}
+
 TEST(TwoPhasePlan, DoesNotRepeatACheckThatCannotBeMade) {
   ReleaseRun run = atSwitch(1);
   run.spec.spec.health.container = ContainerCheck{"web"};
