@@ -7,7 +7,8 @@
 #include "reconciler/base/strings.h"
 #include "reconciler/base/system.h"
 #include "tests/support/fake_clock.h"
-#include "tests/support/http_test_server.h"
+#include "tests/support/http/http_test_server.h"
+#include "tests/support/http/rest_server.h"
 
 namespace slipway {
 namespace {
@@ -42,7 +43,7 @@ class HttpClientTest : public testing::Test {
 };
 
 TEST_F(HttpClientTest, SendsMethodHeadersAndBodyAndGivesStatusAndBody) {
-  HttpTestServer server([](const TestRequest&) { return HttpTestServer::answer(418, "tea"); });
+  RestServer server([](const RestServer::Request&) { return RestServer::Answer{418, "tea"}; });
   HttpClientRequest request;
   request.method = "POST";
   request.url = server.url("/hook?x=1");
@@ -52,11 +53,11 @@ TEST_F(HttpClientTest, SendsMethodHeadersAndBodyAndGivesStatusAndBody) {
   ASSERT_TRUE(response) << response.status().message();
   EXPECT_EQ(response->status, 418);
   EXPECT_EQ(response->body, "tea");
-  const TestRequest seen = server.requests().at(0);
+  const RestServer::Request seen = server.requests().at(0);
   EXPECT_EQ(seen.method, "POST");
   EXPECT_EQ(seen.target, "/hook?x=1");
-  EXPECT_EQ(seen.header("X-Test"), "yes");
-  EXPECT_NE(seen.head.find("X-Empty:"), std::string::npos);
+  EXPECT_EQ(seen.headers.at("x-test"), "yes");
+  EXPECT_EQ(seen.headers.at("x-empty"), "");
   EXPECT_EQ(seen.body, "payload");
 }
 
@@ -100,18 +101,36 @@ TEST_F(HttpClientTest, MeasuresTheTimeoutWithItsClock) {
 }
 
 TEST_F(HttpClientTest, KeepsTheLimitOfABodyAndLeavesTheRest) {
-  HttpTestServer server([](const TestRequest&) { return HttpTestServer::answer(200, std::string(5'000'000, 'x')); });
+  for (const bool chunked : {false, true}) {
+    RestServer server([chunked](const RestServer::Request&) {
+      return RestServer::Answer{.body = std::string(5'000'000, 'x'), .chunked = chunked};
+    });
+    HttpClientRequest request;
+    request.url = server.url();
+    request.bodyLimit = 1000;
+    const auto response = send(request);
+    ASSERT_TRUE(response) << response.status().message();
+    EXPECT_EQ(response->status, 200);
+    EXPECT_EQ(response->body.size(), 1000U);
+  }
+}
+
+TEST_F(HttpClientTest, PutsABodyTogetherThatComesInPieces) {
+  std::string body;
+  while (body.size() < 300'000) body += cat(body.size(), " bottles\n");
+  RestServer server([&body](const RestServer::Request&) { return RestServer::Answer{.body = body, .chunked = true}; });
   HttpClientRequest request;
   request.url = server.url();
-  request.bodyLimit = 1000;
+  request.bodyLimit = 1'000'000;
   const auto response = send(request);
   ASSERT_TRUE(response) << response.status().message();
-  EXPECT_EQ(response->status, 200);
-  EXPECT_EQ(response->body.size(), 1000U);
+  EXPECT_TRUE(response->body == body);
 }
 
 TEST_F(HttpClientTest, FollowsNoRedirect) {
-  HttpTestServer server([](const TestRequest&) { return HttpTestServer::answer(302, "", "Location: /elsewhere\r\n"); });
+  RestServer server([](const RestServer::Request&) {
+    return RestServer::Answer{.status = 302, .headers = {{"Location", "/elsewhere"}}};
+  });
   const auto response = get(server.url());
   ASSERT_TRUE(response);
   EXPECT_EQ(response->status, 302);
@@ -188,7 +207,7 @@ TEST_F(HttpClientTest, OpensAndClosesATcpConnection) {
 }
 
 TEST_F(HttpClientTest, RunsManyExchangesAtOnce) {
-  HttpTestServer server([](const TestRequest& request) { return HttpTestServer::answer(200, request.target); });
+  RestServer server([](const RestServer::Request& request) { return RestServer::Answer{.body = request.target}; });
   std::atomic<int> right = 0;
   std::atomic<int> left = 100;
   std::promise<void> all;

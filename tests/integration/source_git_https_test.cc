@@ -9,7 +9,7 @@
 #include "reconciler/base/system.h"
 #include "reconciler/source/artifact_source.h"
 #include "tests/support/git_fixture.h"
-#include "tests/support/http_test_server.h"
+#include "tests/support/http/http_test_server.h"
 
 namespace slipway::source {
 namespace {
