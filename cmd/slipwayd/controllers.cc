@@ -9,6 +9,7 @@
 #include "reconciler/fleet/destination_reconciler.h"
 #include "reconciler/fleet/server_reconciler.h"
 #include "reconciler/release/release_reconciler.h"
+#include "reconciler/release/targets.h"
 #include "reconciler/runtime/controller.h"
 #include "reconciler/runtime/event_recorder.h"
 #include "reconciler/runtime/informer.h"
@@ -24,6 +25,20 @@ constexpr std::size_t kFetchThreads = 4;
 // time has the store: that is what makes the name safe.
 constexpr const char* kHolder = "slipwayd";
 
+// What a probe writes is no news to those who read the spec.
+bool sameButStatus(const Json& before, const Json& after) {
+  const ObjectMeta one = metaFromJson(before);
+  const ObjectMeta other = metaFromJson(after);
+  return one.uid == other.uid && one.generation == other.generation && one.labels == other.labels &&
+         one.deletionTimestamp == other.deletionTimestamp;
+}
+
+std::string reachability(const Json& server) {
+  const std::vector<Condition> conditions = conditionsFromJson(server.at({"status", "conditions"}));
+  const Condition* reachable = findCondition(conditions, "Reachable");
+  return reachable == nullptr ? "" : reachable->status;
+}
+
 }  // namespace
 
 class Controllers::State {
@@ -34,7 +49,12 @@ class Controllers::State {
         leases_(ports.reader, ports.writer, ports.clock, ports.log),
         pool_(kFetchThreads, ports.log),
         releases_(services()),
-        servers_(ports.reader, ports.status, ports.clock),
+        probe_({ports.runner, ports.clock, ports.metrics,
+                [this](const ObjectMeta& server) {
+                  return release::resolveAccess(ports_.reader, server.ns, server.name, server.uid);
+                },
+                [this](const ObjectKey& key) { serverLoop_.queue().add(key); }}),
+        servers_({ports.reader, ports.status, events_, ports.metrics, ports.clock}, probe_),
         destinations_(ports.reader, ports.status, ports.clock),
         releaseLoop_({.name = "release", .workers = workers}, releases_, context()),
         serverLoop_({.name = "server", .workers = 1}, servers_, context()),
@@ -44,9 +64,14 @@ class Controllers::State {
     watch(kReleaseRun).onChange([this](const ObjectPtr& before, const ObjectPtr& after) { wakeOwner(before, after); });
     watch(kServer).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
       const ObjectPtr& object = after != nullptr ? after : before;
-      serverLoop_.queue().add(runtime::keyOf(*object));
-      wakeAll(kDestination, destinationLoop_.queue(), runtime::keyOf(*object).ns);
-      wakeAll(kRelease, releaseLoop_.queue(), runtime::keyOf(*object).ns);
+      const bool onlyStatus = before != nullptr && after != nullptr && sameButStatus(*before, *after);
+      if (!onlyStatus || reachability(*before) != reachability(*after)) {
+        wakeAll(kDestination, destinationLoop_.queue(), runtime::keyOf(*object).ns);
+      }
+      if (!onlyStatus) {
+        serverLoop_.queue().add(runtime::keyOf(*object));
+        wakeAll(kRelease, releaseLoop_.queue(), runtime::keyOf(*object).ns);
+      }
     });
     watch(kDestination).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
       const ObjectPtr& object = after != nullptr ? after : before;
@@ -122,6 +147,7 @@ class Controllers::State {
   runtime::LeaseLock leases_;
   runtime::ThreadPool pool_;
   release::ReleaseReconciler releases_;
+  fleet::ServerProbe probe_;
   fleet::ServerReconciler servers_;
   fleet::DestinationReconciler destinations_;
   runtime::Controller releaseLoop_;

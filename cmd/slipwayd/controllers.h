@@ -20,6 +20,7 @@ struct ControllerPorts {
   StatusWriter& status;
   WatchSource& watches;
   Provider& provider;
+  CommandRunner& runner;
   HttpClient& http;
   ArtifactSource& source;
   RunLog& runLog;

@@ -173,8 +173,8 @@ class Server {
                                          .limits = {},
                                          .directoryRoots = options_.sourceRoots});
     controllers_ =
-        std::make_unique<Controllers>(ControllerPorts{*api_, *api_, *api_, *api_, *provider_, *http_, *source_,
-                                                      *runLog_, metrics_, *clock_, *random_, *log_},
+        std::make_unique<Controllers>(ControllerPorts{*api_, *api_, *api_, *api_, *provider_, *runner_, *http_,
+                                                      *source_, *runLog_, metrics_, *clock_, *random_, *log_},
                                       options_.workers);
     controllers_->start();
     metrics_.set("slipway_build_info", {{"version", kVersionText}, {"commit", ""}}, 1);

@@ -34,6 +34,7 @@ Result<Destination> destinationFromJson(const Json& object) {
   status.read("observedGeneration", out.status.observedGeneration);
   status.read("servers", out.status.servers);
   status.read("activeRun", out.status.activeRun);
+  status.read("reachable", out.status.reachable);
   out.status.conditions = conditionsFromJson(status.child("conditions"));
   SLIPWAY_RETURN_IF_ERROR(spec.status());
   return out;
@@ -84,6 +85,7 @@ Json toJson(const DestinationStatus& status) {
       Json::object({{"observedGeneration", status.observedGeneration}, {"conditions", toJson(status.conditions)}});
   out["servers"] = Json::Array(status.servers.begin(), status.servers.end());
   out["serverCount"] = static_cast<std::int64_t>(status.servers.size());
+  out["reachable"] = status.reachable;
   putText(out, "activeRun", status.activeRun);
   return out;
 }

@@ -33,6 +33,7 @@ struct DestinationStatus {
   std::vector<Condition> conditions;
   std::vector<std::string> servers;  // what spec selects now
   std::string activeRun;             // holder of the lease, if any
+  std::int64_t reachable = 0;        // of the servers: those that answered when they were last asked
   bool operator==(const DestinationStatus&) const = default;
 };
 

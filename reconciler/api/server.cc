@@ -17,6 +17,10 @@ Result<Server> serverFromJson(const Json& object) {
   secret.read("name", out.spec.keySecret);
   secret.read("key", out.spec.keySecretKey);
   spec.merge(secret);
+  FieldReader probe(spec.child("probe"), "spec.probe");
+  probe.read("interval", out.spec.probeInterval);
+  probe.read("timeout", out.spec.probeTimeout);
+  spec.merge(probe);
   if (port < 1 || port > 65535) {
     spec.fail("port", "must be 1 to 65535");
   }
@@ -24,6 +28,8 @@ Result<Server> serverFromJson(const Json& object) {
   FieldReader status(object.find("status"), "status");
   status.read("observedGeneration", out.status.observedGeneration);
   out.status.conditions = conditionsFromJson(status.child("conditions"));
+  status.read("probedAt", out.status.probedAt);
+  status.read("seenAt", out.status.seenAt);
   SLIPWAY_RETURN_IF_ERROR(spec.status());
   return out;
 }
@@ -33,11 +39,17 @@ Json toJson(const ServerSpec& spec) {
   putObject(out, "keySecretRef",
             spec.keySecret.empty() ? Json() : Json::object({{"name", spec.keySecret}, {"key", spec.keySecretKey}}));
   putList(out, "hostKeys", spec.hostKeys);
+  out["probe"] =
+      Json::object({{"interval", formatDuration(spec.probeInterval)}, {"timeout", formatDuration(spec.probeTimeout)}});
   return out;
 }
 
 Json toJson(const ServerStatus& status) {
-  return Json::object({{"observedGeneration", status.observedGeneration}, {"conditions", toJson(status.conditions)}});
+  Json out =
+      Json::object({{"observedGeneration", status.observedGeneration}, {"conditions", toJson(status.conditions)}});
+  putText(out, "probedAt", status.probedAt);
+  putText(out, "seenAt", status.seenAt);
+  return out;
 }
 
 }  // namespace slipway

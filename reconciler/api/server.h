@@ -6,6 +6,7 @@
 
 #include "reconciler/api/conditions.h"
 #include "reconciler/api/meta.h"
+#include "reconciler/base/clock.h"
 #include "reconciler/base/status.h"
 
 namespace slipway {
@@ -15,15 +16,19 @@ struct ServerSpec {
   std::string address;
   std::uint16_t port = 22;
   std::string user = "root";
-  std::string keySecret;                        // Secret of the same namespace
-  std::string keySecretKey = "ssh-privatekey";  // its data key
-  std::vector<std::string> hostKeys;            // "ssh-ed25519 AAAA…"; none: not enrolled
+  std::string keySecret;                             // Secret of the same namespace
+  std::string keySecretKey = "ssh-privatekey";       // its data key
+  std::vector<std::string> hostKeys;                 // "ssh-ed25519 AAAA…"; none: not enrolled
+  Duration probeInterval = std::chrono::minutes(5);  // how often it is asked whether it answers; 0: never
+  Duration probeTimeout = std::chrono::seconds(15);
   bool operator==(const ServerSpec&) const = default;
 };
 
 struct ServerStatus {
   std::int64_t observedGeneration = -1;
   std::vector<Condition> conditions;
+  std::string probedAt;  // when it was last asked
+  std::string seenAt;    // when it last answered
   bool operator==(const ServerStatus&) const = default;
 };
 

@@ -1,5 +1,8 @@
 #include "reconciler/fleet/destination_reconciler.h"
 
+#include <algorithm>
+#include <set>
+
 #include "reconciler/api/destination.h"
 #include "reconciler/base/strings.h"
 
@@ -18,8 +21,14 @@ Result<Action> DestinationReconciler::reconcile(const ObjectKey& key) {
   Result<ObjectList> objects = reader_.list(kServer, key.ns);
   SLIPWAY_RETURN_IF_ERROR(objects.status());
   std::vector<ObjectMeta> known;
+  std::set<std::string> answering;
   for (const ObjectPtr& server : objects->items) {
     known.push_back(metaFromJson(*server));
+    const std::vector<Condition> conditions = conditionsFromJson(server->at({"status", "conditions"}));
+    const Condition* reachable = findCondition(conditions, "Reachable");
+    if (reachable != nullptr && reachable->status == "True") {
+      answering.insert(known.back().name);
+    }
   }
   Result<std::vector<std::string>> servers = selectServers(*destination, known);
   Condition ready{"Ready", "True", "ServersFound", "", {}, generation};
@@ -33,6 +42,8 @@ Result<Action> DestinationReconciler::reconcile(const ObjectKey& key) {
       ready = {"Ready", "False", "NoServers", "no server is selected", {}, generation};
     }
   }
+  status.reachable = std::count_if(status.servers.begin(), status.servers.end(),
+                                   [&](const std::string& name) { return answering.contains(name); });
   setCondition(status.conditions, std::move(ready), clock_.wall());
   if (status != destination->status) {
     SLIPWAY_RETURN_IF_ERROR(

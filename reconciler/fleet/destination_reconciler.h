@@ -5,7 +5,8 @@
 
 namespace slipway::fleet {
 
-// Says in a Destination's status which servers it selects now, and which names are wrong.
+// Says in a Destination's status which servers it selects now, how many of them answer, and which
+// names are wrong.
 class DestinationReconciler final : public Reconciler {
  public:
   DestinationReconciler(const ApiReader& reader, StatusWriter& status, Clock& clock)

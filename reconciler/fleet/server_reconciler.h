@@ -1,22 +1,32 @@
 #pragma once
 
+#include "reconciler/fleet/server_probe.h"
+#include "reconciler/ports/events.h"
+#include "reconciler/ports/metrics.h"
 #include "reconciler/ports/objects.h"
 #include "reconciler/ports/reconciler.h"
 
 namespace slipway::fleet {
 
-// Says in a Server's status whether everything is there to reach it: a pinned host key, and the Secret with the private
-// key. It makes no connection: what is not observed is not claimed.
+// Says in a Server's status whether everything is there to reach it (a pinned host key, the Secret with the private
+// key), and whether it answered when it was last asked. What is not observed is not claimed.
 class ServerReconciler final : public Reconciler {
  public:
-  ServerReconciler(const ApiReader& reader, StatusWriter& status, Clock& clock)
-      : reader_(reader), status_(status), clock_(clock) {}
+  struct Ports {
+    const ApiReader& reader;
+    StatusWriter& status;
+    EventSink& events;
+    Metrics& metrics;
+    Clock& clock;
+  };
+  ServerReconciler(Ports ports, ServerProbe& probe) : ports_(ports), probe_(probe) {}
   Result<Action> reconcile(const ObjectKey& key) override;
 
  private:
-  const ApiReader& reader_;
-  StatusWriter& status_;
-  Clock& clock_;
+  void take(Server& server, const ServerSight& sight);
+
+  const Ports ports_;
+  ServerProbe& probe_;
 };
 
 }  // namespace slipway::fleet

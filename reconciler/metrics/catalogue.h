@@ -81,6 +81,11 @@ inline constexpr std::array kCatalogue{
                "Targets of the Release: desired, live, failed."},
 
     MetricInfo{"slipway_ssh_parallel", MetricType::Gauge, "", "1 when commands run side by side, 0 one at a time."},
+    MetricInfo{"slipway_server_reachable", MetricType::Gauge, "namespace,server",
+               "1 when the Server answered when it was last asked, 0 when it did not."},
+    MetricInfo{"slipway_server_probes_total", MetricType::Counter, "result",
+               "Times that a Server was asked whether it answers: ok or a code."},
+
     MetricInfo{"slipway_ssh_connections", MetricType::Gauge, "", "Open SSH connections."},
     MetricInfo{"slipway_ssh_connects_total", MetricType::Counter, "result", "SSH connection attempts: ok or a code."},
     MetricInfo{"slipway_ssh_commands_total", MetricType::Counter, "result", "Remote commands: ok or a code."},

@@ -141,8 +141,8 @@ treeEntries() (
 
 # The manifest has a line "TYPE SHA256 SIZE PATH" for each file, sorted; TYPE is f, x (executable) or l (link).
 # Chooses the stored artifact that has most in common, and asks the controller for what is missing. Left for us:
-# `sums` for the files' hashes, `obsolete` with what the base has too much, and `facts`: the base, or the KiB wanted
-# when they are not free; the entries and bytes of the manifest; the paths that are no longer there; 1 when something is to come.
+# `sums` for the files' hashes, `obsolete` with what the base has too much, and `facts`: the base, or "short" and what is wanted
+# where it is not free; the entries and bytes of the manifest; the paths that are no longer there; 1 when something is to come.
 askForMissing() {
   set --
   for candidate in "$state"/artifacts/*/manifest; do

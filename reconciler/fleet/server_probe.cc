@@ -1,0 +1,133 @@
+#include "reconciler/fleet/server_probe.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "reconciler/base/strings.h"
+#include "reconciler/base/system.h"
+
+namespace slipway::fleet {
+namespace {
+
+constexpr int kAtOnce = 16;
+constexpr Duration kFull = std::chrono::milliseconds(500);
+
+double placeOf(const std::string& text) {
+  return static_cast<double>(std::stoul(sha256Hex(text).substr(0, 4), nullptr, 16)) / 65536.0;
+}
+
+Duration part(Duration whole, double fraction) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(whole) * fraction);
+}
+
+}  // namespace
+
+// Shared with the events of probes under way: they may outlive the probe.
+struct ServerProbe::Shared {
+  std::atomic<int> running = 0;
+};
+
+struct ServerProbe::Asking {
+  std::mutex mutex;
+  std::int64_t generation = -1;  // of the spec it is about
+  SteadyTime next{};
+  bool waiting = false;
+  std::optional<ServerSight> sight;
+  std::shared_ptr<RemoteProcess> process;
+};
+
+ServerProbe::ServerProbe(Ports ports) : ports_(std::move(ports)), shared_(std::make_shared<Shared>()) {}
+
+std::optional<ServerSight> ServerProbe::take(const ObjectKey& server) {
+  const std::lock_guard lock(mutex_);
+  const auto found = asking_.find(server);
+  if (found == asking_.end()) {
+    return std::nullopt;
+  }
+  const std::lock_guard inner(found->second->mutex);
+  return std::exchange(found->second->sight, std::nullopt);
+}
+
+// A server that was never seen, or was changed, is asked at once. One that was seen before a restart keeps its turn.
+std::shared_ptr<ServerProbe::Asking> ServerProbe::askingOf(const Server& server) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Asking>& asking = asking_[server.meta.key()];
+  if (asking != nullptr && asking->generation == server.meta.generation) {
+    return asking;
+  }
+  const bool restarted = asking == nullptr && server.status.observedGeneration == server.meta.generation;
+  asking = std::make_shared<Asking>();
+  asking->generation = server.meta.generation;
+  asking->next = ports_.clock.steady();
+  const Result<WallTime> last = parseTime(server.status.probedAt);
+  if (restarted && last) {
+    const Duration due = std::chrono::duration_cast<Duration>(*last + server.spec.probeInterval - ports_.clock.wall());
+    const Duration spread =
+        part(std::min<Duration>(server.spec.probeInterval, std::chrono::seconds(30)), placeOf(server.meta.uid));
+    asking->next += std::clamp(due, spread, server.spec.probeInterval);
+  }
+  return asking;
+}
+
+Duration ServerProbe::tend(const Server& server) {
+  const Duration interval = server.spec.probeInterval;
+  const std::shared_ptr<Asking> asking = askingOf(server);
+  {
+    const std::lock_guard lock(asking->mutex);
+    const Duration left = asking->next - ports_.clock.steady();
+    if (asking->waiting || left > Duration(0)) {
+      return std::max(left, kFull);
+    }
+    if (shared_->running >= kAtOnce) {
+      return kFull + part(kFull, placeOf(server.meta.uid));
+    }
+    // A tenth of the interval apart from the last time, so that servers made together do not stay together.
+    asking->next = ports_.clock.steady() + interval -
+                   part(interval, 0.1 * placeOf(cat(server.meta.uid, formatTime(ports_.clock.wall()))));
+    asking->waiting = true;
+  }
+  ask(server, asking);
+  return interval;
+}
+
+void ServerProbe::ask(const Server& server, const std::shared_ptr<Asking>& asking) {
+  ++shared_->running;
+  const auto answered = [asking, shared = shared_, &clock = ports_.clock, &metrics = ports_.metrics, wake = ports_.wake,
+                         key = server.meta.key()](const Status& status) {
+    --shared->running;
+    metrics.add("slipway_server_probes_total", {{"result", status ? "ok" : std::string(codeName(status.code()))}});
+    std::shared_ptr<RemoteProcess> process;  // let go of outside the lock
+    {
+      const std::lock_guard lock(asking->mutex);
+      asking->waiting = false;
+      asking->sight = ServerSight{clock.wall(), status};
+      process = std::move(asking->process);
+    }
+    wake(key);
+  };
+  Result<RemoteTarget> target = ports_.access(server.meta);
+  if (!target) {
+    answered(target.status());
+    return;
+  }
+  RemoteCommand command;
+  command.command = "exit 0";
+  command.deadline = ports_.clock.steady() + server.spec.probeTimeout;
+  RemoteEvents events;
+  events.exit = [answered](const Result<int>& exit) {
+    // Whatever it ended with: we were let in, and a shell answered.
+    answered(exit.status());
+  };
+  std::shared_ptr<RemoteProcess> process = ports_.runner.start(*target, std::move(command), std::move(events));
+  const std::lock_guard lock(asking->mutex);
+  if (asking->waiting) {
+    asking->process = std::move(process);
+  }
+}
+
+void ServerProbe::forget(const ObjectKey& server) {
+  const std::lock_guard lock(mutex_);
+  asking_.erase(server);
+}
+
+}  // namespace slipway::fleet
