@@ -81,6 +81,8 @@ inline constexpr std::array kCatalogue{
                "Targets of the Release: desired, live, failed."},
 
     MetricInfo{"slipway_ssh_parallel", MetricType::Gauge, "", "1 when commands run side by side, 0 one at a time."},
+    MetricInfo{"slipway_release_drifted_targets", MetricType::Gauge, "namespace,release",
+               "Targets that are not as the last run left them, when they were last looked at."},
     MetricInfo{"slipway_server_reachable", MetricType::Gauge, "namespace,server",
                "1 when the Server answered when it was last asked, 0 when it did not."},
     MetricInfo{"slipway_server_probes_total", MetricType::Counter, "result",

@@ -14,7 +14,8 @@ namespace slipway::release {
 
 ReleaseReconciler::ReleaseReconciler(Services services)
     : services_(std::move(services)),
-      launcher_(services_.reader, services_.provider, services_.http, services_.clock) {}
+      launcher_(services_.reader, services_.provider, services_.http, services_.clock),
+      drift_(services_.reader, services_.provider, services_.clock, services_.wake) {}
 
 std::shared_ptr<ActiveRun> ReleaseReconciler::activeRun(const ObjectKey& release, const std::string& runUid) {
   const std::lock_guard lock(mutex_);
@@ -29,6 +30,7 @@ std::shared_ptr<ActiveRun> ReleaseReconciler::activeRun(const ObjectKey& release
 }
 
 void ReleaseReconciler::forget(const ObjectKey& release) {
+  drift_.forget(release);
   const std::lock_guard lock(mutex_);
   active_.erase(release);
   services_.metrics.set("slipway_runs_open", {}, static_cast<double>(active_.size()));
@@ -52,6 +54,9 @@ class ReleaseReconciler::Visit {
     }
     if (!started && !isFinal(started.code())) {
       return started;
+    }
+    if (started) {
+      watchDrift();
     }
     SLIPWAY_RETURN_IF_ERROR(report(started));
     SLIPWAY_RETURN_IF_ERROR(started);
@@ -317,9 +322,33 @@ class ReleaseReconciler::Visit {
     release_.status.identity = spec.identity;
     release_.status.currentRun = run_->meta.name;
     release_.status.observedGeneration = release_.meta.generation;
+    release_.status.drift.clear();
+    removeCondition(release_.status.conditions, "Drifted");
     action_ = Action{Duration(0)};
     tell(EventType::Normal, "RunCreated", cat("run ", run_->meta.name, " for version ", run_->spec.version));
     return Status::ok();
+  }
+
+  // Between runs: what is on the servers, compared with what the last run left there.
+  void watchDrift() {
+    if (open() || !run_.has_value() || release_.meta.deleting()) {
+      return;
+    }
+    if (const auto sights = owner_.drift_.take(release_.meta.key(), *run_)) {
+      const std::string was = release_.status.drift;
+      const DriftVerdict verdict = judgeDrift(*run_, release_.status.versions.applied, *sights);
+      showDrift(release_.status, verdict, release_.meta.generation, now());
+      services_.metrics.set("slipway_release_drifted_targets",
+                            {{"namespace", release_.meta.ns}, {"release", release_.meta.name}},
+                            static_cast<double>(verdict.differing));
+      if (was != release_.status.drift && verdict.state == DriftVerdict::State::Drifted) {
+        tell(EventType::Warning, "DriftDetected", verdict.message);
+      } else if (was == "Drifted" && verdict.state == DriftVerdict::State::None) {
+        tell(EventType::Normal, "DriftGone", "every server is as the last run left it");
+      }
+    }
+    const Duration next = owner_.drift_.tend(release_, *run_);
+    action_.requeueAfter = std::min(action_.requeueAfter.value_or(next), next);
   }
 
   Status setFinalizers(std::vector<std::string> finalizers) {
@@ -355,6 +384,7 @@ class ReleaseReconciler::Visit {
   Status report(const Status& started) {
     if (started) {
       release_.status = summarise(release_, run_.has_value() ? &*run_ : nullptr, now());
+      judgeReadiness(release_.status, release_.meta.generation, now());
       if (run_.has_value() && !open() && !release_.meta.deleting()) {
         release_.status.observedGeneration = release_.meta.generation;
       }

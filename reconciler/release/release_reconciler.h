@@ -9,6 +9,7 @@
 #include "reconciler/api/run.h"
 #include "reconciler/ports/reconciler.h"
 #include "reconciler/release/active_run.h"
+#include "reconciler/release/drift_watch.h"
 #include "reconciler/release/requests.h"
 #include "reconciler/release/services.h"
 #include "reconciler/release/step_launcher.h"
@@ -33,6 +34,7 @@ class ReleaseReconciler final : public Reconciler {
 
   Services services_;
   StepLauncher launcher_;
+  DriftWatch drift_;
   std::mutex mutex_;
   // By release: the open run's uid and what this process knows of it.
   std::map<ObjectKey, std::pair<std::string, std::shared_ptr<ActiveRun>>> active_;

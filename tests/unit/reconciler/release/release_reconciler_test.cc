@@ -52,6 +52,39 @@ TEST(ReleaseReconciler, WritesNothingWhenNothingChanged) {
   EXPECT_EQ(stage.provider.started.size(), steps);
 }
 
+TEST(ReleaseReconciler, SaysWhenAServerIsNotAsItWasLeftAndWhenItIsAgain) {
+  ReleaseStage stage;
+  stage.apply("1.0.0");
+  stage.settle();
+  EXPECT_EQ(stage.release().status.drift, "None");
+  stage.provider.live["web2"] = "0.9.0";
+  stage.clock.advance(std::chrono::minutes(5));
+  stage.woken = true;
+  stage.settle();
+  EXPECT_EQ(stage.release().status.drift, "Drifted");
+  EXPECT_EQ(findCondition(stage.release().status.conditions, "Drifted")->message,
+            "web2: current is 0.9.0, expected 1.0.0");
+  EXPECT_EQ(stage.ready(), "False");
+  EXPECT_EQ(stage.metrics.value("slipway_release_drifted_targets", {{"namespace", "default"}, {"release", "shop"}}), 1);
+  EXPECT_EQ(stage.runs(), 1U);
+
+  stage.provider.live["web2"] = "1.0.0";
+  stage.restart();
+  stage.settle();
+  EXPECT_EQ(stage.release().status.drift, "None") << "a new process looks again soon";
+  EXPECT_EQ(stage.ready(), "True");
+
+  stage.provider.live["web1"] = "";
+  stage.clock.advance(std::chrono::minutes(5));
+  stage.woken = true;
+  stage.settle();
+  EXPECT_EQ(stage.release().status.drift, "Drifted");
+  stage.apply("2.0.0");
+  stage.settle();
+  EXPECT_EQ(stage.release().status.drift, "None") << "a new run puts every server right";
+  EXPECT_EQ(stage.ready(), "True");
+}
+
 TEST(ReleaseReconciler, KeepsGoodBuildsAndRetriesOnlyTheFailedOne) {
   ReleaseStage stage;
   stage.provider.answers["prepare web2"] = [](const StepRequest&) {

@@ -41,6 +41,11 @@ class ScriptedProvider final : public Provider {
 
   void start(std::vector<StepRequest> wave, StepEvents events) override {
     for (StepRequest& request : wave) {
+      if (std::holds_alternative<ObserveStep>(request.action)) {
+        ++looks;
+        events.done(request, answerTo(request));
+        continue;
+      }
       const std::string step = nameOf(request);
       started.push_back(step);
       operations.push_back(request.operationId);
@@ -86,8 +91,9 @@ class ScriptedProvider final : public Provider {
   std::map<std::string, Answer> answers;    // by step; else: done
   std::map<std::string, std::string> live;  // by server: what `current` names
   std::set<std::string> held;               // steps that wait for release()
-  std::vector<std::string> started;         // in order
-  std::vector<std::string> operations;      // likewise
+  std::vector<std::string> started;         // in order; looks are only counted
+  int looks = 0;
+  std::vector<std::string> operations;  // likewise
   std::function<void(const StepRequest&)> onStart;
   std::map<std::string, std::pair<StepRequest, StepEvents>> waiting;
 
@@ -97,6 +103,7 @@ class ScriptedProvider final : public Provider {
     StepResult result = told == answers.end() ? done() : told->second(request);
     const std::string& server = request.target.name;
     result.observed.current = live[server];
+    result.observed.releases.push_back({live[server], {}, {}, true});
     if (result.outcome == StepResult::Outcome::Done) {
       if (const auto* flip = std::get_if<SwitchStep>(&request.action)) {
         live[server] = flip->releaseId;
