@@ -1,6 +1,8 @@
 #include "cmd/slipwayd/controllers.h"
 
 #include <atomic>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include <unistd.h>
@@ -39,6 +41,29 @@ std::string reachability(const Json& server) {
   return reachable == nullptr ? "" : reachable->status;
 }
 
+// The way into a queue for timers and steps, which may come back after the queue is gone.
+class QueueDoor {
+ public:
+  void open(runtime::WorkQueue& queue) {
+    const std::lock_guard lock(mutex_);
+    queue_ = &queue;
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    queue_ = nullptr;
+  }
+  void add(const ObjectKey& key) {
+    const std::lock_guard lock(mutex_);
+    if (queue_ != nullptr) {
+      queue_->add(key);
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  runtime::WorkQueue* queue_ = nullptr;
+};
+
 }  // namespace
 
 class Controllers::State {
@@ -59,6 +84,7 @@ class Controllers::State {
         releaseLoop_({.name = "release", .workers = workers}, releases_, context()),
         serverLoop_({.name = "server", .workers = 1}, servers_, context()),
         destinationLoop_({.name = "destination", .workers = 1}, destinations_, context()) {
+    door_->open(releaseLoop_.queue());
     watch(kRelease).onChange(
         runtime::enqueueSelf([this](const ObjectKey& key) { releaseLoop_.queue().add(key); }, true));
     watch(kReleaseRun).onChange([this](const ObjectPtr& before, const ObjectPtr& after) { wakeOwner(before, after); });
@@ -84,6 +110,10 @@ class Controllers::State {
       wakeAll(kRelease, releaseLoop_.queue(), ns);
     });
   }
+
+  ~State() { door_->close(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   void start() {
     events_.start();
@@ -114,7 +144,7 @@ class Controllers::State {
             ports_.provider, ports_.http,    ports_.source,
             leases_,         pool_,          ports_.runLog,
             events_,         ports_.metrics, ports_.clock,
-            ports_.log,      kHolder,        [this](const ObjectKey& key) { releaseLoop_.queue().add(key); }};
+            ports_.log,      kHolder,        [door = door_](const ObjectKey& key) { door->add(key); }};
   }
 
   runtime::Informer& watch(const Kind& kind) {
@@ -143,6 +173,7 @@ class Controllers::State {
   }
 
   ControllerPorts ports_;
+  const std::shared_ptr<QueueDoor> door_ = std::make_shared<QueueDoor>();
   runtime::EventRecorder events_;
   runtime::LeaseLock leases_;
   runtime::ThreadPool pool_;

@@ -100,15 +100,22 @@ class Server {
     return listen();
   }
 
+  // Also after a start that failed half-way: what had begun to work on releases must not outlive what it calls.
   void stop() {
     log_->info("stopping");
     ready_ = false;
     if (metricsListener_ != nullptr) {
       metricsListener_->stop(Duration(0));
     }
-    pump_->stop();
-    listener_->stop(std::chrono::seconds(5));
-    controllers_->stop();
+    if (pump_ != nullptr) {
+      pump_->stop();
+    }
+    if (listener_ != nullptr) {
+      listener_->stop(std::chrono::seconds(5));
+    }
+    if (controllers_ != nullptr) {
+      controllers_->stop();
+    }
     // Ending these ends the steps under way, whose callbacks still need the controllers.
     http_.reset();
     provider_.reset();
@@ -258,7 +265,10 @@ class Server {
 
 Status serve(const ServeOptions& options, const std::function<void()>& wait) {
   Server server(options);
-  SLIPWAY_RETURN_IF_ERROR(server.start());
+  if (Status started = server.start(); !started) {
+    server.stop();
+    return started;
+  }
   std::printf("slipwayd ready %s kubeconfig %s\n", server.url().c_str(), server.kubeconfig().c_str());
   std::fflush(stdout);
   wait();

@@ -1,6 +1,7 @@
 #include "providers/transport/name_resolver.h"
 
 #include <cstring>
+#include <optional>
 #include <system_error>
 
 #include <netdb.h>
@@ -73,10 +74,11 @@ void NameResolver::run() {
     if (stopping_) {
       return;
     }
-    const Question question = std::move(questions_.front());
+    std::optional<Question> question = std::move(questions_.front());
     questions_.pop_front();
     lock.unlock();
-    question.done(lookUp(question.host, question.port, false));
+    question->done(lookUp(question->host, question->port, false));
+    question.reset();  // what it holds may be the last of a connection, whose end is no matter of ours
     lock.lock();
   }
 }

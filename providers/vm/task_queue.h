@@ -58,10 +58,11 @@ class TaskQueue {
       if (mailbox_->tasks_.empty()) {
         return;
       }
-      const std::function<void()> task = std::move(mailbox_->tasks_.front());
+      std::function<void()> task = std::move(mailbox_->tasks_.front());
       mailbox_->tasks_.pop_front();
       lock.unlock();
       task();
+      task = nullptr;  // outside the lock: the end of what it holds may post
       lock.lock();
     }
   }

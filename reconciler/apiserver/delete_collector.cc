@@ -28,8 +28,9 @@ WriteOptions asCollector(std::string subresource = {}) {
 
 }  // namespace
 
-DeleteCollector::DeleteCollector(Registry& registry, ObjectWriter& writer) : registry_(registry), writer_(writer) {
-  registry_.onCollectorWork([this] { signal(); });
+DeleteCollector::DeleteCollector(Registry& registry, ObjectWriter& writer)
+    : registry_(registry), writer_(writer), signal_(std::make_shared<Signal>()) {
+  registry_.onCollectorWork([signal = signal_] { signal->set(); });
 }
 
 DeleteCollector::~DeleteCollector() {
@@ -38,12 +39,7 @@ DeleteCollector::~DeleteCollector() {
     thread_.request_stop();
     thread_.join();
   }
-  std::uint64_t timer = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    timer = timer_;
-  }
-  registry_.ports().clock.cancelTimer(timer);
+  registry_.ports().clock.cancelTimer(timer_);
 }
 
 void DeleteCollector::start() {
@@ -53,32 +49,25 @@ void DeleteCollector::start() {
 void DeleteCollector::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, stop, [this] { return signalled_; });
-      signalled_ = false;
+      std::unique_lock lock(signal_->mutex);
+      signal_->changed.wait(lock, stop, [this] { return signal_->pending; });
+      signal_->pending = false;
     }
     while (!stop.stop_requested() && step()) {
     }
   }
 }
 
-void DeleteCollector::signal() {
-  const std::lock_guard lock(mutex_);
-  signalled_ = true;
-  wake_.notify_all();
+void DeleteCollector::Signal::set() {
+  const std::lock_guard lock(mutex);
+  pending = true;
+  changed.notify_all();
 }
 
 void DeleteCollector::signalAfter(Duration wait) {
   Clock& clock = registry_.ports().clock;
-  std::uint64_t before = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    before = std::exchange(timer_, 0);
-  }
-  clock.cancelTimer(before);
-  const std::uint64_t timer = clock.startTimer(clock.steady() + wait, [this] { signal(); });
-  const std::lock_guard lock(mutex_);
-  timer_ = timer;
+  clock.cancelTimer(timer_);
+  timer_ = clock.startTimer(clock.steady() + wait, [signal = signal_] { signal->set(); });
 }
 
 bool DeleteCollector::step() {

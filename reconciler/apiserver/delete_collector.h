@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -30,6 +31,13 @@ class DeleteCollector {
 
  private:
   enum class OwnerState { Alive, Leaving, Gone };
+  // What wakes the thread. Shared with the registry and timers, whose calls may come late.
+  struct Signal {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    bool pending = true;
+    void set();
+  };
   struct Going {
     Target target;
     std::string uid;
@@ -37,7 +45,6 @@ class DeleteCollector {
   };
 
   void run(const std::stop_token& stop);
-  void signal();
   void signalAfter(Duration wait);
   void take(const CollectorItem& item);
   void collect(const ResourcePtr& resource, const ObjectKey& key);
@@ -57,10 +64,8 @@ class DeleteCollector {
   ObjectWriter& writer_;
   std::map<std::string, Going> going_;   // by uid
   std::map<std::string, Target> again_;  // dependents whose removal failed, by uid
-  std::mutex mutex_;
-  std::condition_variable_any wake_;
-  bool signalled_ = true;
-  std::uint64_t timer_ = 0;
+  std::shared_ptr<Signal> signal_;
+  std::uint64_t timer_ = 0;  // only the stepping thread
   std::jthread thread_;
 };
 

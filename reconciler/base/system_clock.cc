@@ -25,18 +25,20 @@ class SystemClock final : public Clock {
   }
 
   bool cancelTimer(std::uint64_t id) override {
+    Timers::node_type dropped;  // destroyed outside the lock: the end of what it holds may use the clock
     const std::lock_guard lock(mutex_);
     auto found = due_.find(id);
     if (found == due_.end()) {
       return false;
     }
-    timers_.erase(Key{found->second, id});
+    dropped = timers_.extract(Key{found->second, id});
     due_.erase(found);
     return true;
   }
 
  private:
   using Key = std::pair<SteadyTime, std::uint64_t>;
+  using Timers = std::map<Key, std::function<void()>>;
 
   void run(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
@@ -57,6 +59,7 @@ class SystemClock final : public Clock {
       timers_.erase(first);
       lock.unlock();
       action();
+      action = nullptr;  // likewise
       lock.lock();
     }
   }
@@ -64,7 +67,7 @@ class SystemClock final : public Clock {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::uint64_t lastId_ = 0;
-  std::map<Key, std::function<void()>> timers_;
+  Timers timers_;
   std::map<std::uint64_t, SteadyTime> due_;
   std::jthread thread_;
 };

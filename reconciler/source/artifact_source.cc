@@ -35,9 +35,12 @@ class SingleFlight {
       return running.get();
     }
     T result = work();
+    {
+      // Before the result is known: a call that begins after the work has ended must not share it.
+      const std::lock_guard lock(mutex_);
+      flights_.erase(key);
+    }
     promise.set_value(result);
-    const std::lock_guard lock(mutex_);
-    flights_.erase(key);
     return result;
   }
 
