@@ -118,6 +118,10 @@ class Application:
             return self.condition('Ready').get('status') == 'True' and status['versions'].get('applied') == version
         processes.wait_for(ready, seconds, f'Ready with {version}')
 
+    def wait_for_condition(self, kind, status, seconds=20):
+        """The release says so soon after its run has ended: they are two objects."""
+        processes.wait_for(lambda: self.condition(kind).get('status') == status, seconds, f'{kind} to be {status}')
+
     def condition(self, kind):
         conditions = self.release().get('status', {}).get('conditions', [])
         return next((each for each in conditions if each['type'] == kind), {})

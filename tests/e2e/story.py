@@ -58,7 +58,7 @@ class Stories:
             self.assertIn('2.0.0', shop.prepared(server))
         code, output = self.cluster.slipway('logs', run['metadata']['name'], '-n', shop.namespace, '--server', broken.name)
         self.assertEqual((0, True), (code, 'cannot make assets' in output), output)
-        self.assertEqual('False', shop.condition('Ready')['status'])
+        shop.wait_for_condition('Ready', 'False')
         shop.unmark(broken, 'broken')
         shop.request('retry')
         self.assertEqual(self.every('2.0.0'), shop.links())
@@ -103,8 +103,8 @@ class Stories:
         self.assertIn(shop.servers[2].name, run['status']['message'])
         phases = [each['phase'] for each in run['status']['transitions']]
         self.assertEqual(['RollingBack', 'RolledBack'], phases[-2:])
+        shop.wait_for_condition('RolledBack', 'True')
         self.assertNotEqual('True', shop.condition('Ready').get('status'))
-        self.assertEqual('True', shop.condition('RolledBack').get('status'))
         versions = shop.release()['status']['versions']
         self.assertEqual(('2.0.0', '1.1.0'), (versions['desired'], versions['stable']))
 
