@@ -1,3 +1,17 @@
+# What nearly every file includes is read once. Only headers of the standard library: one of ours would rebuild all.
+if(SLIPWAY_PRECOMPILE)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/precompiled.cc CONTENT "")
+  add_library(precompiled OBJECT ${CMAKE_BINARY_DIR}/generated/precompiled.cc)
+  target_precompile_headers(precompiled PRIVATE <algorithm> <array> <charconv> <chrono> <cstdint> <deque> <functional>
+                            <map> <memory> <mutex> <optional> <set> <span> <string> <string_view> <utility> <variant>
+                            <vector>)
+endif()
+function(slipway_precompiled target)
+  if(SLIPWAY_PRECOMPILE)
+    target_precompile_headers(${target} REUSE_FROM precompiled)
+  endif()
+endfunction()
+
 # slipway_library(reconciler/base [INTERFACE] LINK ...): every .cc file of the folder and the folders in it as static
 # library reconciler_base.
 function(slipway_library folder)
@@ -10,6 +24,7 @@ function(slipway_library folder)
   else()
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC ${ARG_LINK})
+    slipway_precompiled(${name})
   endif()
 endfunction()
 
@@ -25,6 +40,7 @@ function(slipway_binary folder)
   if(sources)
     add_library(cmd_${name} STATIC ${sources})
     target_link_libraries(cmd_${name} PUBLIC ${SLIPWAY_ALL} ${ARG_LINK})
+    slipway_precompiled(cmd_${name})
   else()
     add_library(cmd_${name} INTERFACE)
     target_link_libraries(cmd_${name} INTERFACE ${SLIPWAY_ALL} ${ARG_LINK})

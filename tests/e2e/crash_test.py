@@ -1,4 +1,5 @@
 """kill -9 of slipwayd at random moments of releases on five servers."""
+import os
 import random
 import threading
 import time
@@ -8,7 +9,7 @@ from cluster import ApiError
 from scenario import Scenario
 from story import SICK_CHECK
 
-KILLS = 30
+KILLS = int(os.environ.get('SLIPWAY_KILLS', 30))
 # Appends to a file, so that running it twice shows.
 HOOK = [{'name': 'migrate', 'idempotent': False, 'run': 'echo "$RELEASE_ID" >> ../../../migrations.log; sleep 0.2'}]
 
