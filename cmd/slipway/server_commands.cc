@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 
@@ -14,7 +15,7 @@ namespace {
 struct EnrolFlags {
   std::string name;
   std::string address;
-  std::uint16_t port = 22;
+  std::optional<std::uint16_t> port;
   std::string user;
   std::string keySecret;
   std::vector<std::string> labels;
@@ -27,7 +28,7 @@ struct EnrolFlags {
 Result<std::vector<std::string>> acceptedKeys(Context& context, const EnrolFlags& flags,
                                               const std::vector<std::string>& keys) {
   std::vector<std::string> matching;
-  context.print(cat(flags.address, " port ", flags.port, " shows these host keys:\n"));
+  context.print(cat(flags.address, " port ", *flags.port, " shows these host keys:\n"));
   for (const std::string& key : keys) {
     const std::string print = transport::fingerprint(key);
     context.print(cat("  ", key.substr(0, key.find(' ')), "  ", print, "\n"));
@@ -60,7 +61,7 @@ Result<Json> serverSpec(const EnrolFlags& flags, const std::vector<std::string>&
   for (const std::string& key : keys) {
     list.push(key);
   }
-  Json spec = Json::object({{"address", flags.address}, {"port", static_cast<std::int64_t>(flags.port)}});
+  Json spec = Json::object({{"address", flags.address}, {"port", static_cast<std::int64_t>(*flags.port)}});
   if (!flags.user.empty()) {
     spec["user"] = flags.user;
   }
@@ -79,7 +80,22 @@ Result<Json> serverSpec(const EnrolFlags& flags, const std::vector<std::string>&
   return object;
 }
 
-int enrol(Context& context, const EnrolFlags& flags) {
+// What was not given is as it was recorded.
+Status fillFrom(const Result<Json>& existing, EnrolFlags& flags) {
+  const Json* spec = existing ? existing->find("spec") : nullptr;
+  if (flags.address.empty() && spec != nullptr) {
+    flags.address = spec->getString("address");
+  }
+  if (!flags.port) {
+    flags.port = static_cast<std::uint16_t>(spec == nullptr ? 22 : spec->getInt("port", 22));
+  }
+  if (flags.address.empty()) {
+    return {Code::Invalid, cat("there is no Server ", flags.name, " yet: give its --address")};
+  }
+  return Status::ok();
+}
+
+int enrol(Context& context, EnrolFlags flags) {
   const auto timeout = timeoutOf(flags.timeout);
   auto api = context.client();
   if (!timeout || !api) {
@@ -90,7 +106,10 @@ int enrol(Context& context, const EnrolFlags& flags) {
   if (!existing && existing.code() != Code::NotFound) {
     return context.fail(existing.status());
   }
-  const auto shown = transport::scanHostKeys(flags.address, flags.port, *timeout);
+  if (const Status filled = fillFrom(existing, flags); !filled) {
+    return context.fail(filled);
+  }
+  const auto shown = transport::scanHostKeys(flags.address, *flags.port, *timeout);
   if (!shown) {
     return context.fail(shown.status());
   }
@@ -200,9 +219,10 @@ void addEnrol(CLI::App& group, Context& context) {
   auto flags = std::make_shared<EnrolFlags>();
   CLI::App* command = group.add_subcommand("enrol", "record a server and its host key");
   command->add_option("name", flags->name, "name of the Server object")->required();
-  command->add_option("--address", flags->address, "host name or IP address")->required();
-  command->add_option("--port", flags->port, "SSH port");
-  command->add_option("--user", flags->user, "login user (else root)")->required();
+  command->add_option("--address", flags->address,
+                      "host name or IP address; of a recorded server else the recorded one");
+  command->add_option("--port", flags->port, "SSH port (else the recorded one, or 22)");
+  command->add_option("--user", flags->user, "login user (else the recorded one, or root)");
   command->add_option("--key-secret", flags->keySecret, "Secret that holds the private key as ssh-privatekey");
   command->add_option("--label", flags->labels, "KEY=VALUE, may be repeated");
   command->add_option("--fingerprint", flags->fingerprint, "SHA256:… of the key to accept; nothing is asked then");
@@ -211,7 +231,8 @@ void addEnrol(CLI::App& group, Context& context) {
   command->footer(
       "Slipway never trusts a server at first use: only keys recorded here are accepted.\n"
       "Examples:\n  slipway server enrol web1 --address web1.example.com --user deploy --key-secret deploy-key\n"
-      "  slipway server enrol web1 --address 10.0.0.5 --user deploy --fingerprint SHA256:…");
+      "  slipway server enrol web1 --address 10.0.0.5 --user deploy --fingerprint SHA256:…\n"
+      "  slipway server enrol web1        # its key has changed: look at the new one and record it");
   command->callback([&context, flags] { context.action = [&context, flags] { return enrol(context, *flags); }; });
 }
 

@@ -381,7 +381,12 @@ class Pass {
         }
       }
     }
+    // What was under way goes on to its end, and counts.
+    const Stage prepare = surveyAll(StepKind::Prepare);
     plan_.step = status_.step;
+    if (status_.decisions.commit.empty() && status_.step.starts_with("prepared ")) {
+      count("prepared", prepare);
+    }
     return at(RunPhase::Paused, status_.transitions.empty() ? "Paused" : status_.transitions.back().reason,
               status_.message);
   }
