@@ -18,9 +18,10 @@ namespace fs = std::filesystem;
 // Stands before every program that the host script runs: counts, and at a given number ends the whole host.
 constexpr const char* kWrapper = R"(#!/bin/sh
 d=${0%/bin/*}
-read -r k <"$d/kill"
+read -r k <"$d/kill" || exit 1
 [ "$k" != never ] || exec "/usr/bin/${0##*/}" "$@"
 echo >>"$d/count"
+[ -e "$d/count" ] || exit 1
 n=0
 while read -r line; do n=$((n + 1)); done <"$d/count"
 if [ "$n" -ge "$k" ]; then
