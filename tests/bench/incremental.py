@@ -6,6 +6,7 @@ then puts the file back. Exit code 1 when one of them took longer than the limit
 """
 import argparse
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,6 +23,11 @@ def test_target(path):
     """Folders within a layer's folder share its test program."""
     parts = os.path.dirname(path).split('/')[:3 if path.startswith('providers') else 2]
     return 'test_unit_' + '_'.join(parts)
+
+
+def processor_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def run(command, **options):
@@ -48,13 +54,15 @@ def measure(path, build):
     try:
         with open(source, 'ab') as file:
             file.write(b'static_assert(sizeof(char) == 1);\n')
+        before = processor_seconds()
         built = run(['ninja', '-C', build, target], env=plain)
+        used = processor_seconds() - before
         tested = run([program, f'--gtest_filter={suites(path)}'])
     finally:
         with open(source, 'wb') as file:
             file.write(content)
     run(['ninja', '-C', build, target])
-    return target, built, tested
+    return target, built, used, tested
 
 
 def main():
@@ -66,12 +74,12 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the file is put back
     build = os.path.abspath(options.build)
     run(['ninja', '-C', build] + sorted({test_target(path) for path in options.files}))
-    print(f'{"changed file":<56}{"build s":>9}{"test s":>8}   load {os.getloadavg()[0]:.1f}')
+    print(f'{"changed file":<56}{"build s":>9}{"cpu s":>8}{"test s":>8}   load {os.getloadavg()[0]:.1f}')
     slow = 0
     for path in options.files:
-        target, built, tested = measure(path, build)
+        target, built, used, tested = measure(path, build)
         slow += built + tested > options.limit
-        print(f'{path:<56}{built:>9.1f}{tested:>8.1f}   {target}', flush=True)
+        print(f'{path:<56}{built:>9.1f}{used:>8.1f}{tested:>8.1f}   {target}', flush=True)
     print(f'{len(options.files) - slow} passed, {slow} failed')
     return 1 if slow else 0
 
