@@ -1,6 +1,7 @@
 #include "reconciler/release/run_driver.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "reconciler/api/destination.h"
@@ -305,7 +306,7 @@ Result<Action> RunDriver::advance() {
     }
     std::vector<planner::PlannedStep> fresh;
     for (const planner::PlannedStep& step : plan.wave) {
-      if (!active_.inFlight.contains(step.operationId)) {
+      if (!active_.inFlight.contains(step.operationId) && !moves(run_.status.targets[step.ref.target])) {
         markStarted(run_.status.targets[step.ref.target], step, services_.clock.wall());
         fresh.push_back(step);
       }
@@ -404,6 +405,16 @@ LaunchEvents RunDriver::launchEvents() const {
     log.append(uid, target, text);
   };
   return events;
+}
+
+// Whether something is on its way to the target that changes what it runs. What comes next waits for its end: an undo
+// that overtook a switch would be undone by it.
+bool RunDriver::moves(const RunTarget& target) const {
+  constexpr std::array kMoving{StepKind::Stop, StepKind::Switch, StepKind::Start, StepKind::Undo, StepKind::Restart};
+  return std::any_of(kMoving.begin(), kMoving.end(), [&](StepKind kind) {
+    const StepRecord* record = target.step(kind);
+    return record != nullptr && active_.inFlight.contains(record->operationId);
+  });
 }
 
 void RunDriver::launch(const std::vector<planner::PlannedStep>& wave) {

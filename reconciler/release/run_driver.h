@@ -44,6 +44,7 @@ class RunDriver {
   Status decide(const planner::Plan& plan);
   Status enter(RunPhase phase, const std::string& reason, const std::string& message);
   void measurePhase(RunPhase next) const;
+  bool moves(const RunTarget& target) const;
   void launch(const std::vector<planner::PlannedStep>& wave);
   void kill(const std::vector<std::string>& operations);
   LaunchContext launchContext() const;

@@ -36,6 +36,15 @@ class FakeSource final : public ArtifactSource {
   int resolved = 0;
 };
 
+// What people were told, in order: "Reason about-what".
+class FakeEvents final : public EventSink {
+ public:
+  void record(const ObjectRef& about, EventType, const std::string& reason, const std::string& message) override {
+    told.push_back(cat(reason, " ", about.kind, "/", about.name, ": ", message));
+  }
+  std::vector<std::string> told;
+};
+
 class FakeLeases final : public Leases {
  public:
   Result<LeaseGrant> acquire(const ObjectKey& lease, const std::string& holder, Duration) override {
@@ -170,6 +179,7 @@ class ReleaseStage {
   ScriptedProvider provider;
   FakeSource source;
   FakeLeases leases;
+  FakeEvents events;
   bool woken = true;
   Status last;  // of the last reconciliation
   std::unique_ptr<release::ReleaseReconciler> reconciler;
@@ -204,7 +214,6 @@ class ReleaseStage {
   NoHttp http;
   InlinePool pool;
   NoLog runLog;
-  NullEventSink events;
   NullLogger log;
 };
 
