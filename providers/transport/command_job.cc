@@ -58,7 +58,7 @@ bool CommandJob::settleInput() {
   if (inputAt_ < input_.size()) {
     return false;
   }
-  input_.clear();
+  input_ = std::string();  // with its memory: the command may run for long
   inputAt_ = 0;
   if (closing_) {
     return !std::exchange(endTold_, true);

@@ -18,7 +18,8 @@ namespace {
 // the Clock: curl's own limits stay off.
 class CurlHttpClient final : public HttpClient {
  public:
-  explicit CurlHttpClient(Clock& clock) : clock_(clock), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+  CurlHttpClient(Clock& clock, Metrics& metrics)
+      : clock_(clock), metrics_(metrics), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
   ~CurlHttpClient() override {
     thread_.request_stop();
@@ -32,7 +33,7 @@ class CurlHttpClient final : public HttpClient {
       done(valid);
       return;
     }
-    submit(newHttpExchange(std::move(request), std::move(done)), timeout);
+    submit("http", newHttpExchange(std::move(request), std::move(done)), timeout);
   }
 
   void connect(const std::string& host, int port, Duration timeout, std::function<void(Status)> done) override {
@@ -40,7 +41,7 @@ class CurlHttpClient final : public HttpClient {
       done(valid);
       return;
     }
-    submit(newConnectExchange(host, port, std::move(done)), timeout);
+    submit("tcp", newConnectExchange(host, port, std::move(done)), timeout);
   }
 
  private:
@@ -55,8 +56,10 @@ class CurlHttpClient final : public HttpClient {
     std::uint64_t timer = 0;
   };
 
-  void submit(std::unique_ptr<Exchange> exchange, Duration timeout) {
+  void submit(std::string_view type, std::unique_ptr<Exchange> exchange, Duration timeout) {
+    exchange->type = type;
     exchange->timeout = timeout;
+    exchange->begun = clock_.steady();
     {
       const std::lock_guard lock(inbox_->mutex);
       inbox_->started.emplace_back(++lastId_, std::move(exchange));
@@ -130,10 +133,20 @@ class CurlHttpClient final : public HttpClient {
     byHandle_.erase(entry.exchange->handle());
     clock_.cancelTimer(entry.timer);
     curl_multi_remove_handle(multi_.get(), entry.exchange->handle());
+    measure(*entry.exchange, outcome);
     entry.exchange->done(outcome);
   }
 
+  void measure(const Exchange& exchange, const Status& outcome) {
+    const std::string type(exchange.type);
+    metrics_.add("slipway_http_exchanges_total",
+                 {{"type", type}, {"result", outcome ? "ok" : std::string(codeName(outcome.code()))}});
+    metrics_.observe("slipway_http_exchange_duration_seconds", {{"type", type}},
+                     std::chrono::duration<double>(clock_.steady() - exchange.begun).count());
+  }
+
   Clock& clock_;
+  Metrics& metrics_;
   const std::shared_ptr<CURLM> multi_{curl_multi_init(), [](CURLM* multi) { curl_multi_cleanup(multi); }};
   const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
   std::uint64_t lastId_ = 0;  // guarded by inbox_->mutex
@@ -144,8 +157,8 @@ class CurlHttpClient final : public HttpClient {
 
 }  // namespace
 
-std::unique_ptr<HttpClient> newHttpClient(Clock& clock, Metrics& /*metrics*/) {
-  return std::make_unique<CurlHttpClient>(clock);
+std::unique_ptr<HttpClient> newHttpClient(Clock& clock, Metrics& metrics) {
+  return std::make_unique<CurlHttpClient>(clock, metrics);
 }
 
 }  // namespace slipway::transport

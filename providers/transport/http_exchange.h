@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/status.h"
@@ -24,7 +25,9 @@ class Exchange {
   // Calls the caller's function. Call once, after the handle left its multi handle.
   virtual void done(const Status& outcome) = 0;
 
+  std::string_view type;  // http or tcp: for metrics
   Duration timeout{0};
+  SteadyTime begun{};
 };
 
 // Invalid, with the reason, for what must not reach the wire: another scheme, credentials in the URL, a header or a

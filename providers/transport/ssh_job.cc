@@ -13,7 +13,8 @@
 namespace slipway::transport {
 namespace {
 
-constexpr std::size_t kWrite = 128U << 10U;
+// libssh's buffers grow to twice a packet and keep that size for the life of the connection.
+constexpr std::size_t kWrite = 15U << 10U;
 
 int signalNumber(std::string_view name) {
   static constexpr std::pair<std::string_view, int> kSignals[] = {
@@ -113,7 +114,9 @@ bool SshJob::pump() {
   if (isOverLimit()) {
     return false;
   }
-  while (!waitingInput().empty() && !closed_) {
+  // What the socket does not take now waits here rather than in libssh, encrypted.
+  ssh_session session = ssh_channel_get_session(channel_);
+  while (!waitingInput().empty() && !closed_ && (ssh_get_poll_flags(session) & SSH_WRITE_PENDING) == 0) {
     const std::string_view piece = waitingInput().substr(0, kWrite);
     const int n = ssh_channel_write(channel_, piece.data(), static_cast<uint32_t>(piece.size()));
     if (n <= 0) {

@@ -55,7 +55,8 @@ void StepCall::start() {
   }
   RemoteCommand command;
   command.command = hostCommand();
-  command.input = hostScript() + *input;
+  command.input.reserve(hostScript().size() + input->size());
+  command.input.append(hostScript()).append(*input);
   command.closeInput =
       !std::holds_alternative<PrepareStep>(request_.action) && !std::holds_alternative<SwitchStep>(request_.action);
   command.deadline = request_.deadline + kGrace;

@@ -68,7 +68,7 @@ struct Change {
 class WatchCache {
  public:
   static constexpr std::size_t kMaxChanges = 4096;
-  static constexpr std::size_t kMaxBytes = 64U << 20U;
+  static constexpr std::size_t kMaxBytes = 16U << 20U;
 
   // nullptr when there is none.
   StoredPtr find(const ObjectKey& key) const;

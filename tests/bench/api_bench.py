@@ -1,4 +1,5 @@
-"""How fast slipwayd's API answers: create, get and list over TLS with client certificates, beside what they cannot beat."""
+"""How fast slipwayd's API answers: create, get, list and watch over TLS with client certificates, beside what they cannot
+beat."""
 import base64
 import json
 import os
@@ -8,7 +9,8 @@ import time
 
 from cluster import Cluster
 
-CONNECTIONS = [1, 16]
+CONNECTIONS = [1, 16, 64]
+WATCHERS = [1, 16, 64]
 CONFIG_MAPS = '/api/v1/namespaces/default/configmaps'
 
 
@@ -86,6 +88,11 @@ def run(options, directory):
             rows.append(('get it', connections, load.measure('get', connections, 'GET', f'{CONFIG_MAPS}/{prefix}-##',
                                                              known=created['requests'])))
             rows.append(('list 500 of them', connections, load.measure('list', connections, 'GET', f'{CONFIG_MAPS}?limit=500')))
+        for watchers in WATCHERS:
+            # A collection of its own each: what is there already would be events, too.
+            path = f'/api/v1/namespaces/watch{watchers}/configmaps'
+            cluster.request('POST', '/api/v1/namespaces', {'apiVersion': 'v1', 'kind': 'Namespace', 'metadata': {'name': f'watch{watchers}'}})
+            rows.append(('watch: write to event', watchers, load.measure('watch', watchers, 'WATCH', path, config_map('watch'))))
         syncs = syncs_per_second(directory)
         print_table(options, rows, syncs, cluster)
     return {**load.figures, 'syncs_per_second': syncs}
@@ -101,6 +108,8 @@ def print_table(options, rows, syncs, cluster):
             note = 'the least that any request costs'
         elif name.startswith('create'):
             note = f'{figure["rate"] / syncs:.2f} durable writes per disk sync ({syncs:.0f}/s)'
+        elif name.startswith('watch'):
+            note = f'{figure["rate"] / connections:.0f} writes/s by one writer, each seen by all'
         elif name.startswith('list'):
             note = f'{500 * figure["rate"]:.0f} objects/s, {figure["bytes"] / figure["seconds"] / 1e6:.0f} MB/s'
         else:

@@ -1,16 +1,22 @@
 // Loads an API server over TLS connections that stay open, one thread each, and prints what it measured as JSON.
 //   bench_api_load HOST PORT CA CERT KEY SECONDS CONNECTIONS METHOD PATH [BODY-FILE]
-// In PATH and in the body every "@@" becomes the next number from 0; in PATH every "##" a random one below BENCH_RANGE
-// (environment), for reading what an earlier run created.
+// With the METHOD "WATCH", CONNECTIONS watches of the collection PATH are open while one connection creates objects
+// named watch-@@ there; measured is the time from the request's start to each event. In PATH and in the body every "@@"
+// becomes the next number from 0; in PATH every "##" a random one below BENCH_RANGE (environment), for reading what an
+// earlier run created.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -71,10 +77,23 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   bool good() const { return good_; }
+  bool send(const std::string& text) { return SSL_write(ssl_, text.data(), static_cast<int>(text.size())) > 0; }
+  // Waits for what comes, and calls `take` with it; false at the end.
+  template <class Take>
+  bool receive(const Take& take) {
+    char bytes[65536];
+    const int got = SSL_read(ssl_, bytes, sizeof bytes);
+    if (got > 0) {
+      take(std::string_view(bytes, static_cast<std::size_t>(got)));
+    }
+    return got > 0;
+  }
+  // Ends a receive() of another thread.
+  void cut() { ::shutdown(fd_, SHUT_RDWR); }
 
   // The status code; 0 when the connection broke. `size` becomes the length of the whole answer.
   int exchange(const std::string& request, std::size_t& size) {
-    if (SSL_write(ssl_, request.data(), static_cast<int>(request.size())) <= 0) {
+    if (!send(request)) {
       return 0;
     }
     buffer_.clear();
@@ -106,12 +125,7 @@ class Connection {
 
  private:
   bool more() {
-    char bytes[65536];
-    const int got = SSL_read(ssl_, bytes, sizeof bytes);
-    if (got > 0) {
-      buffer_.append(bytes, static_cast<std::size_t>(got));
-    }
-    return got > 0;
+    return receive([this](std::string_view bytes) { buffer_.append(bytes); });
   }
   const int fd_;
   SSL* const ssl_;
@@ -150,6 +164,103 @@ void work(const Job& job, unsigned seed, Tally& tally) {
   tally.failures += connection.good() ? 0 : 1;
 }
 
+constexpr std::size_t kMostWrites = 1U << 20U;
+
+// What the writer of a watch load tells the watchers: when it sent which object.
+struct Board {
+  std::vector<std::atomic<Steady::rep>> sent = std::vector<std::atomic<Steady::rep>>(kMostWrites);
+  std::mutex mutex;
+  std::condition_variable changed;
+  long ready = 0;
+  long events = 0;
+
+  void add(long& counter) {
+    const std::lock_guard lock(mutex);
+    ++counter;
+    changed.notify_all();
+  }
+  // False when it does not come to that within some seconds.
+  bool reaches(const long& counter, long wanted) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(10), [&] { return counter >= wanted; });
+  }
+};
+
+// Takes complete events out of the text: each names its object once.
+void takeEvents(std::string& text, Board& board, Tally& tally) {
+  constexpr std::string_view kMark = "\"name\":\"watch-";
+  std::size_t done = 0;
+  for (std::size_t at = text.find(kMark); at != std::string::npos; at = text.find(kMark, done)) {
+    const std::size_t end = text.find('"', at + kMark.size());
+    if (end == std::string::npos) {
+      break;
+    }
+    const std::size_t number = std::strtoul(text.c_str() + at + kMark.size(), nullptr, 10);
+    const Steady::duration late = Steady::now().time_since_epoch() - Steady::duration(board.sent[number % kMostWrites]);
+    tally.micros.push_back(std::chrono::duration<float, std::micro>(late).count());
+    board.add(board.events);
+    done = end;
+  }
+  // An event may be in two pieces: keep what may be the beginning of its mark.
+  text.erase(0, std::max(done, text.size() < kMark.size() ? 0 : text.size() - kMark.size()));
+}
+
+void watch(Connection& connection, const Job& job, Board& board, Tally& tally) {
+  connection.send("GET " + job.path + "?watch=1 HTTP/1.1\r\nHost: " + job.host +
+                  "\r\nAccept: application/json\r\n\r\n");
+  std::string text;
+  bool begun = false;
+  while (connection.receive([&](std::string_view bytes) {
+    tally.bytes += static_cast<long>(bytes.size());
+    text.append(bytes);
+    if (!begun && text.find("\r\n\r\n") != std::string::npos) {
+      begun = true;
+      board.add(board.ready);
+    }
+    takeEvents(text, board, tally);
+  })) {
+  }
+}
+
+// Creates objects until the time is over; how many.
+long writeAll(const Job& job, Board& board, Tally& tally) {
+  Connection connection(job);
+  long writes = 0;
+  unsigned seed = 1;
+  while (connection.good() && Steady::now() < job.end && tally.failures == 0) {
+    board.sent[static_cast<std::size_t>(nextNumber.load()) % kMostWrites] = Steady::now().time_since_epoch().count();
+    std::size_t size = 0;
+    const int status = connection.exchange(render(job, seed), size);
+    tally.failures += status < 200 || status > 299 ? 1 : 0;
+    tally.firstFailure = tally.failures > 0 ? connection.last().substr(0, 300) : "";
+    ++writes;
+  }
+  return writes;
+}
+
+void loadWatches(Job& job, std::vector<Tally>& tallies, double seconds) {
+  Board board;
+  std::vector<std::unique_ptr<Connection>> connections;
+  std::vector<std::jthread> threads;
+  Job looking = job;
+  for (Tally& tally : tallies) {
+    connections.push_back(std::make_unique<Connection>(job));
+    threads.emplace_back(
+        [&connection = *connections.back(), &looking, &board, &tally] { watch(connection, looking, board, tally); });
+  }
+  const auto all = static_cast<long>(tallies.size());
+  board.reaches(board.ready, all);
+  job.method = "POST";
+  job.end = Steady::now() + std::chrono::milliseconds(static_cast<long>(1000 * seconds));
+  const long writes = writeAll(job, board, tallies.front());
+  const bool complete = board.reaches(board.events, writes * all);
+  for (const auto& connection : connections) {
+    connection->cut();
+  }
+  threads.clear();
+  tallies.front().failures += complete ? 0 : 1;
+}
+
 Job readJob(char** argument) {
   Job job;
   job.host = argument[1];
@@ -183,7 +294,9 @@ int main(int count, char** argument) {
   std::vector<Tally> tallies(static_cast<std::size_t>(std::atoi(argument[7])));
   const auto start = Steady::now();
   job.end = start + std::chrono::milliseconds(static_cast<long>(1000 * std::atof(argument[6])));
-  {
+  if (job.method == "WATCH") {
+    loadWatches(job, tallies, std::atof(argument[6]));
+  } else {
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < tallies.size(); ++i) {
       threads.emplace_back([&job, &tally = tallies[i], i] { work(job, static_cast<unsigned>(i + 1), tally); });

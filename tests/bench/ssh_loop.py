@@ -10,12 +10,14 @@ CHEAP = ['-o', 'KexAlgorithms=curve25519-sha256']
 
 
 class SshLoop:
-    """`held`: one connection per server stays open (ControlMaster), with the cheap key exchange: the best a loop can do."""
+    """`held`: one connection per server stays open (ControlMaster), with the cheap key exchange: the best a loop can do.
+    `synced`: what is built, and the link, are on the disk before the next step begins, as they are with slipway."""
 
-    def __init__(self, fleet, directory, held):
-        self.fleet, self.directory, self.held = fleet, directory, held
+    def __init__(self, fleet, directory, held=False, synced=False):
+        self.fleet, self.directory, self.held, self.synced = fleet, directory, held, synced
         os.makedirs(directory, exist_ok=True)
-        self.name = 'ssh loop, held connections' if held else 'ssh loop'
+        self.root = 'synced' if synced else 'held' if held else 'plain'
+        self.name = 'ssh loop' + (', held connections' if held else '') + (', synced' if synced else '')
 
     def command(self, server):
         known = os.path.join(self.directory, 'known_hosts')
@@ -52,7 +54,7 @@ class SshLoop:
         if self.held:
             self._connect()
         per_step = []
-        for number, step in enumerate(workload.remote_steps(version)):
+        for number, step in enumerate(workload.remote_steps(version, self.root, self.synced)):
             started = begin if number == 0 else time.monotonic()
             self._everywhere(step, archive if number == 0 else os.devnull)
             per_step.append(time.monotonic() - started)

@@ -12,9 +12,9 @@ COMPILE = "find . -type f | sort | xargs cat | cksum > build.id"
 class Tree:
     """A source directory whose version n+1 differs from n in two files."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, files=FILES):
         self.directory, self.version = directory, 0
-        for number in range(FILES):
+        for number in range(files):
             path = os.path.join(directory, f'part{number % 10}', f'file{number}.txt')
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, 'w') as file:
@@ -35,13 +35,14 @@ class Tree:
             archive.add(self.directory, arcname='.')
 
 
-def remote_steps(version, root='plain'):
-    """The five steps as shell commands; the first one reads a tar stream."""
+def remote_steps(version, root='plain', synced=False):
+    """The five steps as shell commands; the first one reads a tar stream. `synced`: durable before the switch, and after."""
     release = f'{root}/releases/{version}'
+    content, link = (' && sync -f .', ' && sync .') if synced else ('', '')
     # Sessions of the servers begin in one directory; what tells them apart is $HOME.
     return ['cd "$HOME" && ' + step for step in (
             f'mkdir -p {release} && tar -xf - -C {release}',
             f'cd {release} && {DEPENDENCIES}',
-            f'cd {release} && {COMPILE}',
-            f'cd {root} && ln -s releases/{version} current.new && mv -T current.new current',
+            f'cd {release} && {COMPILE}{content}',
+            f'cd {root} && ln -s releases/{version} current.new && mv -T current.new current{link}',
             f'test "$(cat {root}/current/version.txt)" = {version}')]

@@ -7,6 +7,7 @@
 #include "reconciler/base/strings.h"
 #include "reconciler/base/system.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_metrics.h"
 #include "tests/support/http/http_test_server.h"
 #include "tests/support/http/rest_server.h"
 
@@ -37,10 +38,22 @@ class HttpClientTest : public testing::Test {
     return promise.get_future().get();
   }
 
-  NullMetrics metrics_;
+  FakeMetrics metrics_;
   std::unique_ptr<Clock> clock_ = newSystemClock();
   std::unique_ptr<HttpClient> client_ = transport::newHttpClient(*clock_, metrics_);
 };
+
+TEST_F(HttpClientTest, CountsExchangesByResult) {
+  RestServer server([](const RestServer::Request&) { return RestServer::Answer{503, "busy"}; });
+  ASSERT_TRUE(get(server.url("/")));
+  const Status refused = connect("127.0.0.1", 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(metrics_.value("slipway_http_exchanges_total", {{"type", "http"}, {"result", "ok"}}), 1);
+  EXPECT_EQ(metrics_.value("slipway_http_exchanges_total",
+                           {{"type", "tcp"}, {"result", std::string(codeName(refused.code()))}}),
+            1);
+  EXPECT_EQ(metrics_.total("slipway_http_exchange_duration_seconds"), 2);
+}
 
 TEST_F(HttpClientTest, SendsMethodHeadersAndBodyAndGivesStatusAndBody) {
   RestServer server([](const RestServer::Request&) { return RestServer::Answer{418, "tea"}; });

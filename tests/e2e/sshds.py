@@ -65,7 +65,7 @@ class SshServer:
         # An account whose password is locked may only log in through PAM, and only root can ask PAM.
         use_pam = 'yes' if os.getuid() == 0 and os.path.exists('/etc/pam.d/sshd') else 'no'
         with open(self._path('sshd_config'), 'w') as file:
-            file.write(f'''ListenAddress {self.address}:{self.port}
+            file.write(f'''{self._listening()}
 HostKey {self._path("host_key")}
 AuthorizedKeysFile {self._path("authorized_keys")}
 PidFile {self._path("sshd.pid")}
@@ -77,8 +77,14 @@ PermitRootLogin prohibit-password
 MaxStartups 200
 MaxSessions 100
 PrintMotd no
-SetEnv HOME={self.home}
+{self._homes()}
 ''')
+
+    def _listening(self):
+        return f'ListenAddress {self.address}:{self.port}'
+
+    def _homes(self):
+        return f'SetEnv HOME={self.home}'
 
     def start(self):
         """Listens on the port of the first start; the first start looks for a free one."""
@@ -125,6 +131,34 @@ SetEnv HOME={self.home}
         return processes.run('/bin/sh', '-c', command, cwd=home, env=dict(os.environ, HOME=self.home))
 
 
+class Place:
+    """One of the servers that a SharedSshd is."""
+
+    def __init__(self, sshd, name, address):
+        self.sshd, self.name, self.address, self.user, self.host_key = sshd, name, address, sshd.user, sshd.host_key
+        self.home = os.path.join(sshd.directory, name)
+        os.makedirs(self.home, exist_ok=True)
+
+    @property
+    def port(self):
+        return self.sshd.port
+
+
+class SharedSshd(SshServer):
+    """One sshd that is `count` servers: each has a loopback address, and by it a home directory, of its own."""
+
+    def __init__(self, directory, number, count, authorized_key):
+        super().__init__(directory, f'sshd{number}', authorized_key)
+        self.address = f'127.77.{number}.1'
+        self.places = [Place(self, f'web{number}-{at}', f'127.77.{number}.{at}') for at in range(1, count + 1)]
+
+    def _listening(self):
+        return '\n'.join(f'ListenAddress {place.address}:{self.port}' for place in self.places)
+
+    def _homes(self):
+        return '\n'.join(f'Match LocalAddress {place.address}\n  SetEnv HOME={place.home}' for place in self.places)
+
+
 class SshFleet:
     """`count` servers web1, web2, ... with one login key. A context manager."""
 
@@ -136,16 +170,19 @@ class SshFleet:
         public = make_key(self.key_path)
         with open(self.key_path) as file:
             self.private_key = file.read()
-        self.servers = [SshServer(directory, f'web{number + 1}', public) for number in range(count)]
+        self._found(directory, count, public)
+
+    def _found(self, directory, count, public):
+        self.servers = self.sshds = [SshServer(directory, f'web{number + 1}', public) for number in range(count)]
 
     def start(self):
-        for server in self.servers:
-            server.start()
+        for sshd in self.sshds:
+            sshd.start()
         return self
 
     def stop(self):
-        for server in self.servers:
-            server.stop()
+        for sshd in self.sshds:
+            sshd.stop()
 
     def __enter__(self):
         try:
@@ -156,3 +193,11 @@ class SshFleet:
 
     def __exit__(self, *_):
         self.stop()
+
+
+class SshCrowd(SshFleet):
+    """More servers than there could be sshd's: each of these is sixteen, as many addresses as an sshd listens on."""
+
+    def _found(self, directory, count, public):
+        self.sshds = [SharedSshd(directory, number, min(16, count - 16 * number), public) for number in range((count + 15) // 16)]
+        self.servers = [place for sshd in self.sshds for place in sshd.places]

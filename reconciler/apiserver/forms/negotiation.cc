@@ -98,7 +98,7 @@ std::optional<ResponseFormat> formatOf(const AcceptClause& clause, Negotiable ne
 }
 
 Result<Json> decodeYaml(std::string_view body, std::vector<std::string>* duplicates) {
-  auto documents = schema::parseYaml(body);
+  auto documents = schema::parseYaml(body, {.positions = false});
   if (!documents) {
     return documents.status();
   }
