@@ -1,5 +1,6 @@
 #include "cmd/slipway/commands.h"
 
+#include <cstdio>
 #include <filesystem>
 
 #include <CLI/CLI.hpp>
@@ -47,10 +48,17 @@ int run(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::RequiredError& error) {
-    if (const auto words = program.remaining(); !words.empty()) {
-      return context.badInput("there is no command \"" + words.front() + "\"; see slipway --help");
+    const auto verbs = program.get_subcommands();
+    const bool isGroup = !verbs.empty() && verbs.front()->get_require_subcommand_min() > 0;
+    if (const auto words = program.remaining(true); !words.empty() && (verbs.empty() || isGroup)) {
+      const std::string group = isGroup ? verbs.front()->get_name() + " " : "";
+      return context.badInput("there is no command \"" + group + words.front() + "\"; see slipway " + group + "--help");
     }
-    program.exit(error);
+    if (argc < 2) {
+      std::fputs(program.help().c_str(), stderr);
+    } else {
+      program.exit(error);
+    }
     return kBadInput;
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? kConverged : kBadInput;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -34,7 +36,7 @@ Result<ManifestText> readOne(const std::string& path) {
   } else {
     std::ifstream in(path, std::ios::binary);
     if (!in) {
-      return Status(Code::Invalid, cat(path, ": cannot be read"));
+      return Status(Code::Invalid, cat(path, ": cannot be read: ", std::strerror(errno)));
     }
     std::error_code ignored;
     if (std::filesystem::file_size(path, ignored) <= kMaxFile || ignored) {

@@ -8,6 +8,7 @@
 #include "cmd/slipway/manifests.h"
 #include "cmd/slipway/plan_preview.h"
 #include "reconciler/base/strings.h"
+#include "reconciler/schema/yaml.h"
 
 namespace slipway::cli {
 namespace {
@@ -27,11 +28,17 @@ int lint(Context& context, const LintFlags& flags) {
   }
   std::vector<schema::LintFinding> findings;
   std::vector<schema::LintFinding> advice;
+  bool holdsObjects = false;
   for (const ManifestText& text : *texts) {
     const auto found = schema::lintManifests(text.file, text.text, embeddedCrds());
+    const auto documents = schema::parseYaml(text.text, {.positions = false});
+    holdsObjects = holdsObjects || !documents || !documents->empty();
     findings.insert(findings.end(), found.begin(), found.end());
     const auto advised = adviseOn(text.file, text.text);
     advice.insert(advice.end(), advised.begin(), advised.end());
+  }
+  if (!holdsObjects) {
+    return context.fail({Code::Invalid, "no objects in what was given"});
   }
   if (*form == OutputForm::Json || *form == OutputForm::Yaml) {
     Json list = Json::array();

@@ -95,10 +95,10 @@ Result<ObjectList> ManifestReader::list(const Kind& kind, const std::string& ns)
 
 std::string planText(const Release& release, const std::vector<RunTarget>& targets,
                      const std::vector<planner::PreviewWave>& waves) {
-  std::string out = cat("Plan of release ", release.meta.ns, "/", release.meta.name, ": version ",
-                        release.spec.version.empty() ? "(chosen when the run starts)" : release.spec.version, ", ",
-                        targets.size(), targets.size() == 1 ? " server" : " servers", ", ",
-                        strategyName(release.spec.strategy.type), "\n");
+  std::string out =
+      cat("Plan of release ", release.meta.ns, "/", release.meta.name, ": version ",
+          release.spec.version.empty() ? "(chosen when the run starts)" : release.spec.version, ", ", targets.size(),
+          targets.size() == 1 ? " server" : " servers", ", ", strategyName(release.spec.strategy.type), "\n");
   std::size_t number = 0;
   for (const planner::PreviewWave& wave : waves) {
     out += cat("  ", ++number, ". ", stepName(wave.kind), " on ", join(wave.targets, ", "), "\n");

@@ -221,7 +221,9 @@ void addEnrol(CLI::App& group, Context& context) {
   command->add_option("name", flags->name, "name of the Server object")->required();
   command->add_option("--address", flags->address,
                       "host name or IP address; of a recorded server else the recorded one");
-  command->add_option("--port", flags->port, "SSH port (else the recorded one, or 22)");
+  command->add_option("--port", flags->port, "SSH port (else the recorded one, or 22)")
+      ->check(CLI::Range(1, 65535))
+      ->type_name("PORT");
   command->add_option("--user", flags->user, "login user (else the recorded one, or root)");
   command->add_option("--key-secret", flags->keySecret, "Secret that holds the private key as ssh-privatekey");
   command->add_option("--label", flags->labels, "KEY=VALUE, may be repeated");

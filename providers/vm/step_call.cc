@@ -28,14 +28,6 @@ bool runsUserCommands(const StepAction& action) {
          !std::holds_alternative<AbortStep>(action);
 }
 
-StepResult refused(Status status, std::string phase) {
-  StepResult result;
-  result.outcome = StepResult::Outcome::Refused;
-  result.status = std::move(status);
-  result.phase = std::move(phase);
-  return result;
-}
-
 }  // namespace
 
 StepCall::StepCall(CallContext context, StepRequest request, StepEvents events, Hooks hooks)
@@ -50,7 +42,7 @@ void StepCall::start() {
   request_.deadline += now - std::exchange(begun_, now);
   Result<std::string> input = encodeRequest(request_, request_.deadline - begun_);
   if (!input) {
-    finish(refused(input.status().withContext(request_.target.name), "request"));
+    finish(StepResult::refused(input.status().withContext(request_.target.name), "request"));
     return;
   }
   RemoteCommand command;
@@ -227,7 +219,7 @@ void StepCall::cancel(Status why) {
   }
   cancelled_ = std::move(why);
   if (process_ == nullptr) {
-    finish(refused(cancelled_, answer_.phase()));
+    finish(StepResult::refused(cancelled_, answer_.phase()));
   } else if (armed_ && !flipped_) {
     process_->closeInput();  // the host takes its preparations back
   } else {
@@ -265,7 +257,7 @@ void StepCall::exited(const Result<int>& exit) {
 StepResult StepCall::withoutAnswer(const Result<int>& exit) {
   const std::string& host = request_.target.name;
   const bool mayHaveChanged = started_ && changesTarget();
-  StepResult result = refused(Status(), started_ ? answer_.phase() : "connect");
+  StepResult result = StepResult::refused(Status(), started_ ? answer_.phase() : "connect");
   result.tail = lastLines(errorTail_, kTailLines);
   if (!cancelled_) {
     result.status = cancelled_.withContext(host);
@@ -307,7 +299,7 @@ void StepCall::abortRemote() {
   Hooks hooks;
   // Holds this call alive until the abort has ended.
   hooks.done = [self = shared_from_this()](StepCall&, const StepResult& aborted) {
-    StepResult result = refused(
+    StepResult result = StepResult::refused(
         Status(Code::Timeout, cat(self->request_.target.name, ": did not end before its deadline and was killed")),
         self->answer_.phase());
     result.tail = lastLines(self->errorTail_, kTailLines);

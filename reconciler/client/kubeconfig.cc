@@ -1,5 +1,7 @@
 #include "reconciler/client/kubeconfig.h"
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -25,8 +27,8 @@ struct Entry {
 Result<File> readConfig(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) {
-    return Status(Code::NotFound,
-                  cat("kubeconfig ", path, " cannot be read; name one with --kubeconfig or KUBECONFIG"));
+    return Status(Code::NotFound, cat("kubeconfig ", path, " cannot be read (", std::strerror(errno),
+                                      "); name one with --kubeconfig or KUBECONFIG"));
   }
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   auto documents = schema::parseYaml(text);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -129,6 +130,15 @@ struct StepResult {
   Duration duration{0};
   SteadyTime effectAt{};       // when the effect was confirmed to us; for Switch the base of the skew
   TargetObservation observed;  // after Observe, and after Check at least `current` and `previous`
+
+  // What did not happen on the target, and why. `phase`: the part that said no.
+  static StepResult refused(Status status, std::string phase) {
+    StepResult result;
+    result.outcome = Outcome::Refused;
+    result.status = std::move(status);
+    result.phase = std::move(phase);
+    return result;
+  }
 };
 
 struct StepEvents {

@@ -101,14 +101,6 @@ StepAction actionFor(const LaunchContext& context, const RunTarget& target, Step
   return ObserveStep{};
 }
 
-StepResult refused(Status status, std::string phase) {
-  StepResult result;
-  result.outcome = StepResult::Outcome::Refused;
-  result.status = std::move(status);
-  result.phase = std::move(phase);
-  return result;
-}
-
 }  // namespace
 
 StepLauncher::StepLauncher(const ApiReader& reader, Provider& provider, HttpClient& http, Clock& clock)
@@ -135,7 +127,8 @@ std::vector<StepRequest> StepLauncher::admit(const LaunchContext& context,
     const RunTarget& target = context.run.status.targets[step.ref.target];
     Result<RemoteTarget> access = resolveAccess(reader_, context.run.meta.ns, target.name, target.uid);
     if (!access) {
-      events.done(step.operationId, refused(access.status(), access.code() == Code::NotFound ? "gone" : "access"));
+      events.done(step.operationId,
+                  StepResult::refused(access.status(), access.code() == Code::NotFound ? "gone" : "access"));
       without = target.name;
       continue;
     }
@@ -145,7 +138,7 @@ std::vector<StepRequest> StepLauncher::admit(const LaunchContext& context,
   if (!without.empty() && wave.front().ref.kind == StepKind::Switch) {
     for (const StepRequest& request : requests) {
       events.done(request.operationId,
-                  refused({Code::Cancelled, cat("not switched: ", without, " cannot be reached")}, "arm"));
+                  StepResult::refused({Code::Cancelled, cat("not switched: ", without, " cannot be reached")}, "arm"));
     }
     requests.clear();
   }
@@ -182,7 +175,7 @@ void StepLauncher::start(const LaunchContext& context, std::vector<planner::Plan
     const SteadyTime began = clock.steady();
     checkHealth(http, health, request.target.address,
                 [&clock, events, began, id = request.operationId, result](const Status& status) {
-                  StepResult judged = status ? result : refused(status, "health");
+                  StepResult judged = status ? result : StepResult::refused(status, "health");
                   judged.duration = result.duration + (clock.steady() - began);
                   events.done(id, std::move(judged));
                 });
@@ -204,7 +197,7 @@ void StepLauncher::abort(const LaunchContext& context, const RunTarget& target, 
   StepRequest request = requestFor(context, target, StepKind::Undo, operationId + ".abort");
   request.action = AbortStep{operationId};
   const auto ended = [events, operationId](const StepRequest&, const StepResult&) {
-    events.done(operationId, refused({Code::Cancelled, "aborted on request"}, "abort"));
+    events.done(operationId, StepResult::refused({Code::Cancelled, "aborted on request"}, "abort"));
   };
   Result<RemoteTarget> access = resolveAccess(reader_, context.run.meta.ns, target.name, target.uid);
   if (!access) {

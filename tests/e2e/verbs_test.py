@@ -117,3 +117,18 @@ class Verbs(Scenario):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
         self.assertEqual(0, done.returncode, done.stdout)
         self.assertIn('1.0.0', done.stdout)
+
+    def test_words_that_are_no_command_and_files_that_are_none_are_named(self):
+        empty = os.path.join(self.directory, 'empty.yaml')
+        with open(empty, 'w'):
+            pass
+        for arguments, expected in [(['nosuch'], '"nosuch"'), (['server', 'nosuch'], '"server nosuch"'),
+                                    (['lint', empty], 'no objects'), (['apply', '-f', empty], 'no objects'),
+                                    (['lint', 'nosuch.yaml'], 'nosuch.yaml: cannot be read: No such file'),
+                                    (['server', 'enrol', 'x', '--address', '127.0.0.1', '--port', '99999'], '1 to 65535')]:
+            code, output = self.cluster.slipway(*arguments)
+            self.assertEqual(2, code, output)
+            self.assertIn(expected, output)
+        code, output = self.cluster.slipway('--kubeconfig', 'nosuch', 'get', 'rel')
+        self.assertEqual(1, code, output)
+        self.assertIn('No such file', output)
