@@ -16,16 +16,9 @@
 #include "reconciler/runtime/event_recorder.h"
 #include "reconciler/runtime/informer.h"
 #include "reconciler/runtime/lease_lock.h"
-#include "reconciler/runtime/thread_pool.h"
 
 namespace slipway::daemon {
 namespace {
-
-constexpr std::size_t kFetchThreads = 4;
-
-// Stable over restarts on one store, so that a restarted daemon goes on with its own leases at once. One process at a
-// time has the store: that is what makes the name safe.
-constexpr const char* kHolder = "slipwayd";
 
 // What a probe writes is no news to those who read the spec.
 bool sameButStatus(const Json& before, const Json& after) {
@@ -72,7 +65,6 @@ class Controllers::State {
       : ports_(ports),
         events_({}, {ports.writer, ports.clock, ports.random, ports.log, ports.metrics}),
         leases_(ports.reader, ports.writer, ports.clock, ports.log),
-        pool_(kFetchThreads, ports.log),
         releases_(services()),
         probe_({ports.runner, ports.clock, ports.metrics,
                 [this](const ObjectMeta& server) {
@@ -115,6 +107,18 @@ class Controllers::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
+  std::vector<Loop> loops() {
+    std::vector<Loop> out;
+    for (const auto& informer : informers_) {
+      out.push_back({cat("informer ", informer->kind().plural), [one = informer.get()] { return one->step(); }});
+    }
+    out.push_back({"releases", [this] { return releaseLoop_.step(); }});
+    out.push_back({"servers", [this] { return serverLoop_.step(); }});
+    out.push_back({"destinations", [this] { return destinationLoop_.step(); }});
+    out.push_back({"events", [this] { return events_.step(); }});
+    return out;
+  }
+
   void start() {
     events_.start();
     for (auto& informer : informers_) {
@@ -132,7 +136,6 @@ class Controllers::State {
     releaseLoop_.stop();
     serverLoop_.stop();
     destinationLoop_.stop();
-    pool_.stop();
     events_.stop();
   }
 
@@ -142,9 +145,9 @@ class Controllers::State {
   release::Services services() {
     return {ports_.reader,   ports_.writer,  ports_.status,
             ports_.provider, ports_.http,    ports_.source,
-            leases_,         pool_,          ports_.runLog,
+            leases_,         ports_.pool,    ports_.runLog,
             events_,         ports_.metrics, ports_.clock,
-            ports_.log,      kHolder,        [door = door_](const ObjectKey& key) { door->add(key); }};
+            ports_.log,      ports_.holder,  [door = door_](const ObjectKey& key) { door->add(key); }};
   }
 
   runtime::Informer& watch(const Kind& kind) {
@@ -176,7 +179,6 @@ class Controllers::State {
   const std::shared_ptr<QueueDoor> door_ = std::make_shared<QueueDoor>();
   runtime::EventRecorder events_;
   runtime::LeaseLock leases_;
-  runtime::ThreadPool pool_;
   release::ReleaseReconciler releases_;
   fleet::ServerProbe probe_;
   fleet::ServerReconciler servers_;
@@ -189,6 +191,7 @@ class Controllers::State {
 
 Controllers::Controllers(const ControllerPorts& ports, int workers) : state_(std::make_unique<State>(ports, workers)) {}
 Controllers::~Controllers() = default;
+std::vector<Controllers::Loop> Controllers::loops() { return state_->loops(); }
 void Controllers::start() { state_->start(); }
 void Controllers::stop() { state_->stop(); }
 

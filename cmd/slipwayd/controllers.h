@@ -1,6 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/log.h"
@@ -11,6 +14,7 @@
 #include "reconciler/ports/objects.h"
 #include "reconciler/ports/provider.h"
 #include "reconciler/ports/run_log.h"
+#include "reconciler/ports/worker_pool.h"
 
 namespace slipway::daemon {
 
@@ -28,6 +32,10 @@ struct ControllerPorts {
   Clock& clock;
   Random& random;
   Logger& log;
+  WorkerPool& pool;  // fetches sources; must not run anything any more when Controllers is destroyed
+  // Of leases. Stable over restarts on one store, so that a restarted daemon goes on with its own leases at once. One
+  // process at a time has the store: that is what makes the name safe.
+  std::string holder = "slipwayd";
 };
 
 // The control loop: informers that feed the queue of releases, workers that drive them. Knows nothing of how the API is
@@ -36,6 +44,14 @@ class Controllers {
  public:
   Controllers(const ControllerPorts& ports, int workers);
   ~Controllers();
+
+  // One of the loops: its name, and one turn of it on the caller's thread, which is false when nothing was to be done.
+  struct Loop {
+    std::string name;
+    std::function<bool()> step;
+  };
+  // For a caller that runs everything on its own thread, instead of start(). Valid as long as this object.
+  std::vector<Loop> loops();
 
   void start();
   // Blocks until the workers are done with what they hold.

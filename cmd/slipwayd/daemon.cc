@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cmd/slipwayd/controllers.h"
+#include "cmd/slipwayd/own_definitions.h"
 #include "cmd/slipwayd/ssh_backend.h"
 #include "cmd/slipwayd/version.h"
 #include "providers/transport/http_client.h"
@@ -23,31 +24,17 @@
 #include "reconciler/base/strings.h"
 #include "reconciler/base/system.h"
 #include "reconciler/metrics/prometheus_metrics.h"
-#include "reconciler/schema/yaml.h"
+#include "reconciler/runtime/thread_pool.h"
 #include "reconciler/source/artifact_source.h"
 #include "reconciler/store/file_run_log.h"
 #include "reconciler/store/sqlite_store.h"
-
-#include "embedded/embedded_crds.h"
 
 namespace slipway::daemon {
 namespace {
 
 using apiserver::HttpListener;
 
-Result<std::vector<Json>> ownDefinitions() {
-  std::vector<Json> out;
-  for (const EmbeddedFile& file : embedded_crds()) {
-    Result<std::vector<schema::YamlDocument>> documents = schema::parseYaml(file.content);
-    if (!documents) {
-      return documents.status().withContext(file.name);
-    }
-    for (schema::YamlDocument& document : *documents) {
-      out.push_back(std::move(document.value));
-    }
-  }
-  return out;
-}
+constexpr std::size_t kFetchThreads = 4;
 
 // /metrics beside the API, or alone on its own port.
 class MetricsHandler final : public apiserver::HttpHandler {
@@ -116,6 +103,9 @@ class Server {
     if (controllers_ != nullptr) {
       controllers_->stop();
     }
+    if (pool_ != nullptr) {
+      pool_->stop();
+    }
     // Ending these ends the steps under way, whose callbacks still need the controllers.
     http_.reset();
     provider_.reset();
@@ -179,9 +169,10 @@ class Server {
                                          .logger = *log_,
                                          .limits = {},
                                          .directoryRoots = options_.sourceRoots});
+    pool_ = std::make_unique<runtime::ThreadPool>(kFetchThreads, *log_);
     controllers_ =
         std::make_unique<Controllers>(ControllerPorts{*api_, *api_, *api_, *api_, *provider_, *runner_, *http_,
-                                                      *source_, *runLog_, metrics_, *clock_, *random_, *log_},
+                                                      *source_, *runLog_, metrics_, *clock_, *random_, *log_, *pool_},
                                       options_.workers);
     controllers_->start();
     metrics_.set("slipway_build_info", {{"version", kVersionText}, {"commit", ""}}, 1);
@@ -253,6 +244,7 @@ class Server {
   std::unique_ptr<HttpClient> http_;
   std::unique_ptr<ArtifactSource> source_;
   std::unique_ptr<Controllers> controllers_;
+  std::unique_ptr<runtime::ThreadPool> pool_;  // its work uses the controllers
   std::unique_ptr<apiserver::Authenticator> authenticator_;
   std::unique_ptr<MetricsHandler> root_;
   std::unique_ptr<HealthOnly> healthOnly_;

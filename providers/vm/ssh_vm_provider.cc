@@ -26,7 +26,7 @@ std::string_view outcomeName(StepResult::Outcome outcome) {
   return "unknown";
 }
 
-class SshVmProvider final : public Provider {
+class SshVmProvider final : public SteppedProvider {
  public:
   struct Ports {
     CommandRunner& runner;
@@ -35,8 +35,8 @@ class SshVmProvider final : public Provider {
     Logger& logger;
   };
 
-  SshVmProvider(const Ports& ports, bool parallel)
-      : ports_(ports), parallel_(parallel), turns_([this] { return alone(); }) {}
+  SshVmProvider(const Ports& ports, bool parallel, TaskQueue::Mode mode)
+      : ports_(ports), parallel_(parallel), turns_([this] { return alone(); }), spooling_(mode), queue_(mode) {}
 
   ~SshVmProvider() override {
     queue_.post([this] {
@@ -52,6 +52,8 @@ class SshVmProvider final : public Provider {
       }
     });
   }
+
+  bool step() override { return queue_.step() || spooling_.step(); }
 
   ProviderCapabilities capabilities() const override {
     return {.type = "Servers", .armedSwitch = !alone(), .execChecks = true};
@@ -218,7 +220,14 @@ class SshVmProvider final : public Provider {
 
 std::unique_ptr<Provider> newSshVmProvider(CommandRunner& runner, Clock& clock, Metrics& metrics, Logger& logger,
                                            bool parallel) {
-  return std::make_unique<SshVmProvider>(SshVmProvider::Ports{runner, clock, metrics, logger}, parallel);
+  return std::make_unique<SshVmProvider>(SshVmProvider::Ports{runner, clock, metrics, logger}, parallel,
+                                         TaskQueue::Mode::Threaded);
+}
+
+std::unique_ptr<SteppedProvider> newSteppedSshVmProvider(CommandRunner& runner, Clock& clock, Metrics& metrics,
+                                                         Logger& logger) {
+  return std::make_unique<SshVmProvider>(SshVmProvider::Ports{runner, clock, metrics, logger}, true,
+                                         TaskQueue::Mode::Stepped);
 }
 
 }  // namespace slipway::vm

@@ -25,4 +25,12 @@ namespace slipway::vm {
 std::unique_ptr<Provider> newSshVmProvider(CommandRunner& runner, Clock& clock, Metrics& metrics, Logger& logger,
                                            bool parallel = true);
 
+// The same without threads: nothing happens but in step(), which does one thing and is false when nothing was to do.
+class SteppedProvider : public Provider {
+ public:
+  virtual bool step() = 0;
+};
+std::unique_ptr<SteppedProvider> newSteppedSshVmProvider(CommandRunner& runner, Clock& clock, Metrics& metrics,
+                                                         Logger& logger);
+
 }  // namespace slipway::vm

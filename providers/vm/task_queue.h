@@ -10,9 +10,11 @@
 namespace slipway::vm {
 
 // One thread that runs tasks in the order they came. Others keep only its Mailbox, which outlives it and then drops
-// what is posted.
+// what is posted. Without a thread the owner calls step().
 class TaskQueue {
  public:
+  enum class Mode { Threaded, Stepped };
+
   class Mailbox {
    public:
     // Thread-safe, never blocks.
@@ -35,7 +37,11 @@ class TaskQueue {
     bool closed_ = false;
   };
 
-  TaskQueue() : mailbox_(std::make_shared<Mailbox>()), thread_([this] { run(); }) {}
+  explicit TaskQueue(Mode mode = Mode::Threaded) : mailbox_(std::make_shared<Mailbox>()) {
+    if (mode == Mode::Threaded) {
+      thread_ = std::jthread([this] { run(); });
+    }
+  }
   // Runs what is queued, then ends the thread. Not from a task.
   ~TaskQueue() {
     {
@@ -43,12 +49,30 @@ class TaskQueue {
       mailbox_->closed_ = true;
     }
     mailbox_->wake_.notify_one();
+    if (!thread_.joinable()) {
+      run();
+    }
   }
   TaskQueue(const TaskQueue&) = delete;
   TaskQueue& operator=(const TaskQueue&) = delete;
 
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
   void post(std::function<void()> task) { mailbox_->post(std::move(task)); }
+
+  // Runs one task on the caller's thread; false when none waits. Only without a thread.
+  bool step() {
+    std::function<void()> task;
+    {
+      const std::lock_guard lock(mailbox_->mutex_);
+      if (mailbox_->tasks_.empty()) {
+        return false;
+      }
+      task = std::move(mailbox_->tasks_.front());
+      mailbox_->tasks_.pop_front();
+    }
+    task();
+    return true;
+  }
 
  private:
   void run() {

@@ -515,20 +515,26 @@ void Registry::onCollectorWork(std::function<void()> signal) {
 
 void Registry::defineResources(const StoredPtr& definition, bool removed) {
   std::vector<ResourcePtr> resources;
-  if (!removed) {
-    auto crd = schema::parseCrd(definition->parse());
-    if (!crd) {
-      ports_.log.error("a stored definition is not served",
-                       {{"definition", definition->key.name}, {"error", crd.status().toString()}});
-    } else {
-      resources = resourcesOf(*crd);
-    }
+  if (!removed && ports_.definitions != nullptr) {
+    resources = ports_.definitions->get(definition->bytes, [&] { return compiled(*definition); });
+  } else if (!removed) {
+    resources = compiled(*definition);
   }
   defined_[definition->key.name] = resources;
   rebuildTable();
   if (!resources.empty()) {
     readAgain(*resources.front());
   }
+}
+
+std::vector<ResourcePtr> Registry::compiled(const StoredObject& definition) const {
+  auto crd = schema::parseCrd(definition.parse());
+  if (!crd) {
+    ports_.log.error("a stored definition is not served",
+                     {{"definition", definition.key.name}, {"error", crd.status().toString()}});
+    return {};
+  }
+  return resourcesOf(*crd);
 }
 
 void Registry::rebuildTable() {

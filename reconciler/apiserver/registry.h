@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "reconciler/apiserver/definition_cache.h"
 #include "reconciler/apiserver/forms/discovery.h"
 #include "reconciler/apiserver/list_selector.h"
 #include "reconciler/apiserver/rest_error.h"
@@ -29,6 +30,7 @@ struct RegistryPorts {
   Random& random;
   Metrics& metrics;
   Logger& log;
+  DefinitionCache* definitions = nullptr;  // shared with other registries; may be null
 };
 
 // A write as it was decided on: the registry takes it when nobody wrote the object in between.
@@ -172,6 +174,7 @@ class Registry {
   void noteOwners(const ResourceInfo& resource, const StoredPtr& before, const StoredPtr& after);
   void noteCollector(const Pending& pending);
   void defineResources(const StoredPtr& definition, bool removed);
+  std::vector<ResourcePtr> compiled(const StoredObject& definition) const;
   void rebuildTable();
   void readAgain(const ResourceInfo& resource);
   ResourcePtr anyVersion(const std::string& kind) const;

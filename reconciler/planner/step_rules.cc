@@ -35,7 +35,7 @@ int maxTries(StepKind kind, const Health& health) {
 
 // The step never began on the target: nothing is recorded there under its id.
 bool neverBegan(const StepRecord& record) {
-  const bool connecting = record.phase.empty() || record.phase == "connect";
+  const bool connecting = record.phase.empty() || record.phase == "connect" || record.phase == "access";
   return connecting && (record.code == codeName(Code::Unavailable) || record.code == codeName(Code::Timeout));
 }
 

@@ -117,6 +117,10 @@ Result<RemoteTarget> resolveAccess(const ApiReader& reader, const std::string& n
     return Status(Code::Denied, cat("Server '", server, "' has no spec.keySecretRef: there is no key to log in with"));
   }
   Result<ObjectPtr> secret = reader.get(kSecret, {ns, spec.keySecret});
+  // Only a Secret that is known to be missing is the person's: an API that does not answer for a moment is not.
+  if (!secret && secret.code() != Code::NotFound) {
+    return secret.status();
+  }
   if (!secret) {
     return Status(Code::Denied, cat("Secret '", spec.keySecret, "', named by Server '", server, "', does not exist"));
   }
@@ -136,6 +140,9 @@ Result<SourceCredentials> resolveCredentials(const ApiReader& reader, const std:
   }
   const std::string& name = source.git->secretRef;
   Result<ObjectPtr> secret = reader.get(kSecret, {ns, name});
+  if (!secret && secret.code() != Code::NotFound) {
+    return secret.status();
+  }
   if (!secret) {
     return Status(Code::Denied, cat("spec.source.git.secretRef: Secret '", name, "' does not exist"));
   }

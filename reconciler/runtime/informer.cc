@@ -228,7 +228,7 @@ bool Informer::expired(const Status& why) {
 bool Informer::drain() {
   for (int i = 0; i < kEventsPerStep; ++i) {
     const auto event = stream_->tryNext();
-    if (!event) return false;
+    if (!event) return i > 0;
     if (event->type == WatchEvent::Type::Expired) {
       return expired({Code::Expired, "the watch fell behind"});
     }

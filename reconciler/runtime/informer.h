@@ -41,7 +41,7 @@ class Informer {
   // Before start() or the first step().
   void onChange(Handler handler);
 
-  // Applies what is waiting: a list or some events. False when nothing is to be done now.
+  // Applies what is waiting: a list or some events. False when nothing was to be done.
   bool step();
   void start();
   void stop();

@@ -1,0 +1,146 @@
+#include "tests/sim/engine/engines.h"
+
+#include <algorithm>
+
+#include "reconciler/base/strings.h"
+
+namespace slipway::sim {
+namespace {
+
+bool over(const Share& share, const Totals& totals) { return share.enough && share.enough(totals); }
+
+// Plays a scenario with these faults and holds its end against the unperturbed one's (the differential oracle).
+void perturb(Shelf& shelf, const Scenario& scenario, const std::vector<FaultFiring>& faults, const Outcome& reference,
+             std::string_view engine, Totals& totals) {
+  Outcome outcome = playScenario(shelf, scenario, faults);
+  const int law = engine == "crash" ? 21 : 31;
+  ++outcome.checks[static_cast<std::size_t>(law)];
+  if (outcome.violations.empty() && outcome.finalState != reference.finalState) {
+    outcome.violations.push_back({law, SteadyTime(std::chrono::hours(1)),
+                                  cat("the end differs from that of the unperturbed run:\n", outcome.finalState,
+                                      "instead of\n", reference.finalState)});
+  }
+  totals.add(outcome, std::string(engine), std::string(scenario.name));
+}
+
+}  // namespace
+
+Totals randomSeeds(Shelf& shelf, std::uint64_t first, std::uint64_t count, const Share& share) {
+  Totals totals;
+  for (std::uint64_t i = share.index; i < count && !over(share, totals); i += share.of) {
+    totals.add(runSeed(shelf, first + i, Faults::swarm(first + i)), "random");
+  }
+  return totals;
+}
+
+Totals crashPoints(Shelf& shelf, std::uint64_t pairs, const Share& share) {
+  Totals totals;
+  std::uint64_t piece = 0;
+  const auto mine = [&] { return piece++ % share.of == share.index; };
+  for (const Scenario& scenario : scenarios()) {
+    const Outcome reference = playScenario(shelf, scenario, {});
+    if (share.index == 0) {
+      totals.add(reference, "crash", std::string(scenario.name));
+    }
+    std::vector<FaultFiring> all;
+    for (const int fault : {1, 2, 3}) {
+      for (std::uint64_t n = 1; n <= reference.opportunities[static_cast<std::size_t>(fault)]; ++n) {
+        all.push_back({fault, n});
+      }
+    }
+    for (const FaultFiring& one : all) {
+      if (over(share, totals)) {
+        return totals;
+      }
+      if (mine()) {
+        ++totals.boundaries;
+        perturb(shelf, scenario, {one}, reference, "crash", totals);
+      }
+    }
+    Dice dice(scenario.name.size() * 7919);
+    for (std::uint64_t i = 0; i < pairs / scenarios().size(); ++i) {
+      const FaultFiring one = all[dice.below(all.size())];
+      // The second one strikes while the first is being recovered from.
+      const FaultFiring other{one.fault, one.nth + 1 + dice.below(10)};
+      if (mine() && !over(share, totals)) {
+        perturb(shelf, scenario, {one, other}, reference, "crash", totals);
+      }
+    }
+  }
+  return totals;
+}
+
+Totals sieve(Shelf& shelf, const Share& share) {
+  Totals totals;
+  std::uint64_t piece = 0;
+  for (const Scenario& scenario : scenarios()) {
+    const Outcome reference = playScenario(shelf, scenario, {});
+    const auto play = [&](const std::vector<FaultFiring>& faults) {
+      if (piece++ % share.of == share.index && !over(share, totals)) {
+        perturb(shelf, scenario, faults, reference, "sieve", totals);
+      }
+    };
+    for (const int fault : {12, 13, 14, 16}) {
+      for (std::uint64_t n = 1; n <= reference.opportunities[static_cast<std::size_t>(fault)]; ++n) {
+        play({{fault, n}});
+      }
+    }
+    // The watch closes and the list that follows is an old one.
+    for (std::uint64_t n = 1; n <= reference.opportunities[16]; ++n) {
+      play({{16, n}, {18, reference.opportunities[18] + 1}});
+    }
+  }
+  return totals;
+}
+
+std::vector<FaultFiring> shrink(std::vector<FaultFiring> firings,
+                                const std::function<bool(const std::vector<FaultFiring>&)>& fails) {
+  std::size_t parts = 2;
+  while (firings.size() >= 2) {
+    const std::size_t size = (firings.size() + parts - 1) / parts;
+    bool smaller = false;
+    for (std::size_t from = 0; from < firings.size() && !smaller; from += size) {
+      std::vector<FaultFiring> rest(firings.begin(), firings.begin() + static_cast<std::ptrdiff_t>(from));
+      rest.insert(rest.end(), firings.begin() + static_cast<std::ptrdiff_t>(std::min(from + size, firings.size())),
+                  firings.end());
+      if (fails(rest)) {
+        firings = std::move(rest);
+        parts = std::max<std::size_t>(2, parts - 1);
+        smaller = true;
+      }
+    }
+    if (!smaller) {
+      if (size == 1) {
+        break;
+      }
+      parts = std::min(firings.size(), parts * 2);
+    }
+  }
+  return firings.size() == 1 && fails({}) ? std::vector<FaultFiring>() : firings;
+}
+
+std::string shrunk(Shelf& shelf, const Found& found) {
+  const auto fails = [&](const std::vector<FaultFiring>& faults) {
+    const Scenario* scenario = scenarioNamed(found.scenario);
+    Outcome outcome = scenario == nullptr ? runSeed(shelf, found.seed, Faults::scripted(found.seed, faults))
+                                          : playScenario(shelf, *scenario, faults);
+    if (scenario != nullptr && outcome.violations.empty() &&
+        outcome.finalState != playScenario(shelf, *scenario, {}).finalState) {
+      return found.invariant == 21 || found.invariant == 31;
+    }
+    return std::any_of(outcome.violations.begin(), outcome.violations.end(),
+                       [&](const Violation& one) { return one.invariant == found.invariant; });
+  };
+  const Result<std::vector<FaultFiring>> firings = firingsFromText(found.faults);
+  if (!firings || !fails(*firings)) {
+    return found.faults;
+  }
+  return toText(shrink(*firings, fails));
+}
+
+std::string replayCommand(const Found& found) {
+  const std::string what = found.scenario.empty() ? cat("--seed ", found.seed) : cat("--scenario ", found.scenario);
+  return cat("./dev sim ", what, " --faults ", found.faults.empty() ? "none" : found.faults, " --show");
+}
+
+}  // namespace slipway::sim

@@ -1,0 +1,314 @@
+#include "tests/sim/engine/run_seed.h"
+
+#include <algorithm>
+
+#include "reconciler/base/strings.h"
+#include "tests/sim/engine/workload.h"
+#include "tests/sim/world/world.h"
+
+namespace slipway::sim {
+namespace {
+
+constexpr Duration kPatience = std::chrono::hours(6);
+constexpr Duration kSteady = std::chrono::hours(1);
+constexpr int kServers = 5;
+
+class RandomSeed {
+ public:
+  RandomSeed(Shelf& shelf, std::uint64_t seed, const Faults& faults, const Show& show)
+      : dice_(Dice::mix(seed ^ 0xac7)), world_(shelf, options(seed, faults, show)), work_(world_) {}
+
+  Outcome run(std::uint64_t seed) {
+    begin();
+    chaos();
+    calm();
+    return outcomeOf(world_, seed);
+  }
+
+ private:
+  static WorldOptions options(std::uint64_t seed, const Faults& faults, const Show& show) {
+    WorldOptions out;
+    out.seed = seed;
+    out.faults = faults;
+    out.show = show;
+    out.secondLeader = out.faults.strikes(7);
+    return out;
+  }
+
+  void begin() {
+    work_.makeServers(kServers);
+    const int apps = 1 + static_cast<int>(dice_.below(3));
+    for (int i = 0; i < apps; ++i) {
+      std::vector<std::string> servers;
+      const std::uint64_t count = 1 + dice_.below(4);
+      for (std::uint64_t k = 0; k < count; ++k) {
+        servers.push_back(cat("web", 1 + (static_cast<std::uint64_t>(i) + k) % kServers));
+      }
+      const std::string name = cat("app", i);
+      work_.addApp(std::move(servers), randomSpec(dice_, name, 8000 + i));
+    }
+    for (App& app : work_.apps()) {
+      work_.apply(app, "1.0.0");
+    }
+  }
+
+  void chaos() {
+    const std::uint64_t turns = 10 + dice_.below(30);
+    for (std::uint64_t i = 0; i < turns && !world_.violated(); ++i) {
+      world_.run(world_.time().now() + dice_.between(std::chrono::milliseconds(200), std::chrono::seconds(90)));
+      App& app = work_.apps()[dice_.below(work_.apps().size())];
+      if (dice_.chance(0.6)) {
+        person(app);
+      }
+      others(app);
+      machines();
+    }
+  }
+
+  const std::string& anyServer(const App& app) { return app.servers[dice_.below(app.servers.size())]; }
+
+  // What users do.
+  void person(App& app) {
+    const std::uint64_t what = dice_.below(100);
+    if (what < 45) {
+      newVersion(app);
+    } else if (what < 52) {
+      work_.ask(app, "abort");
+    } else if (what < 58) {
+      work_.ask(app, "pause");
+    } else if (what < 68) {
+      work_.ask(app, "resume");
+    } else if (what < 76) {
+      work_.ask(app, "rollback");
+    } else if (what < 78) {
+      work_.ask(app, "rollback", cat("1.0.", dice_.below(static_cast<std::uint64_t>(app.applied))));
+    } else if (what < 88) {
+      work_.ask(app, "retry");
+    } else if (what < 91) {
+      work_.lockDestination(app, true);
+    } else if (what < 95) {
+      work_.lockDestination(app, false);
+    } else {
+      app.spec.suspend = !app.spec.suspend;
+      work_.applySpec(app);
+    }
+  }
+
+  void newVersion(App& app) {
+    const std::uint64_t kind = dice_.below(100);
+    const std::string version = cat("1.0.", app.applied, kind < 12 ? "-sick" : kind < 15 ? "-empty" : "");
+    if (kind >= 85) {
+      work_.plant(anyServer(app), cat(kind < 92 ? "broken-" : kind < 96 ? "gate-" : "sick-", version));
+    }
+    work_.apply(app, version);
+  }
+
+  // Other actors on the same API (F23, F24, F31, F32).
+  void others(App& app) {
+    Faults& faults = world_.faults();
+    if (faults.strikes(23)) {
+      meddle(app, faults.detail());
+    }
+    if (faults.strikes(24)) {
+      if (faults.detail() % 2 == 0) {
+        work_.removeRelease(app);
+        world_.run(world_.time().now() + Duration(static_cast<Duration::rep>(faults.detail() % 3'000'000'000)));
+        work_.applySpec(app);
+      } else {
+        const std::string server = anyServer(app);
+        work_.removeServer(server);
+        world_.run(world_.time().now() + Duration(static_cast<Duration::rep>(faults.detail() % 3'000'000'000)));
+        work_.restoreServer(server);
+      }
+    }
+    if (faults.strikes(31)) {
+      world_.user([name = app.name](apiserver::InProcessApi& api) {
+        return api.replaceStatus(kRelease, {Workload::kNamespace, name}, "", Json::object()).status();
+      });
+    }
+    if (faults.strikes(32)) {
+      Json patch = Json::object();
+      patch["metadata"]["labels"]["role"] = faults.detail() % 2 == 0 ? "web" : "db";
+      world_.user([patch, server = anyServer(app)](apiserver::InProcessApi& api) {
+        return api.mergePatch(kServer, {Workload::kNamespace, server}, patch).status();
+      });
+    }
+  }
+
+  void meddle(const App& app, std::uint64_t how) {
+    const std::string ns = Workload::kNamespace;
+    const Release* release = work_.release(app);
+    if (how % 4 == 0 && release != nullptr && !release->status.currentRun.empty()) {
+      world_.user([key = ObjectKey{ns, release->status.currentRun}](apiserver::InProcessApi& api) {
+        return api.remove(kReleaseRun, key, "");
+      });
+    } else if (how % 4 == 1) {
+      world_.user([key = ObjectKey{ns, cat("slipway-", app.name, "-", app.name)}](apiserver::InProcessApi& api) {
+        return api.remove(kLease, key, "");
+      });
+    } else if (how % 4 == 2) {
+      const std::string server = anyServer(app);
+      Files& files = world_.host(server)->files();
+      const std::string link = cat(app.spec.layout.root, "/current-", app.spec.layout.environment);
+      const auto releases = files.list(cat(app.spec.layout.root, "/releases/", app.spec.layout.environment));
+      if (files.isLink(link) && !releases.empty()) {
+        world_.checker().tampered(server, app.spec.layout.root);
+        files.remove(link);
+        files.makeLink(cat("releases/", app.spec.layout.environment, "/", releases[how / 4 % releases.size()]), link);
+      }
+    } else {
+      Json patch = Json::object();
+      patch["metadata"]["annotations"]["example.com/touched"] = std::to_string(how % 1000);
+      world_.user([patch, key = ObjectKey{ns, release == nullptr ? "none" : release->status.currentRun}](
+                      apiserver::InProcessApi& api) { return api.mergePatch(kReleaseRun, key, patch).status(); });
+    }
+  }
+
+  // Servers, networks and clocks (F40, F60, F62).
+  void machines() {
+    Faults& faults = world_.faults();
+    const std::string server = cat("web", 1 + dice_.below(kServers));
+    SimHost& host = *world_.host(server);
+    if (faults.strikes(40)) {
+      const std::uint64_t how = faults.detail();
+      if (how % 4 == 0) {
+        host.restart();
+      } else if (how % 4 == 1) {
+        host.files().setFull(true);
+        world_.time().after(std::chrono::seconds(60), [&host] { host.files().setFull(false); });
+      } else if (how % 4 == 2) {
+        host.files().setWritable(false);
+        world_.time().after(std::chrono::seconds(60), [&host] { host.files().setWritable(true); });
+      } else {
+        host.files().write("/etc/hang", "");
+        world_.time().after(std::chrono::seconds(90), [&host] { host.files().remove("/etc/hang"); });
+      }
+    }
+    if (faults.strikes(60)) {
+      const auto year = static_cast<std::int64_t>(faults.detail() % 731) - 365;
+      world_.time().jumpWall(std::chrono::hours(24 * year));
+    }
+    if (faults.strikes(62)) {
+      world_.partition(server, world_.time().now() + std::chrono::seconds(5 + faults.detail() % 300));
+    }
+  }
+
+  // Everything works again, people repair what is theirs to repair, and ask for a good new version.
+  void calm() {
+    if (world_.violated()) {
+      return;
+    }
+    world_.faults().stop();
+    world_.heal();
+    world_.run(world_.time().now() + std::chrono::minutes(5));
+    world_.heal();
+    for (int i = 1; i <= kServers; ++i) {
+      const std::string server = cat("web", i);
+      work_.plant(server, "hang", false);
+      work_.restoreServer(server);
+    }
+    for (App& app : work_.apps()) {
+      work_.lockDestination(app, false);
+      app.spec.suspend = false;
+      work_.apply(app, "9.0.0");
+    }
+    const auto live = [this] {
+      return std::all_of(work_.apps().begin(), work_.apps().end(),
+                         [this](const App& app) { return work_.isLive(app); });
+    };
+    for (int help = 0; help < 8 && !world_.violated(); ++help) {
+      if (world_.settle(kPatience / 8, live)) {
+        break;
+      }
+      for (const App& app : work_.apps()) {
+        if (work_.phaseOf(app) == "Paused") {
+          work_.ask(app, "resume");
+        }
+      }
+    }
+    laws();
+  }
+
+  void laws() {
+    Checker& checker = world_.checker();
+    if (world_.violated()) {
+      return;
+    }
+    for (const App& app : work_.apps()) {
+      const Release* release = work_.release(app);
+      const std::string now =
+          release == nullptr ? "no release" : cat(release->status.phase, ": ", release->status.message);
+      checker.require(32, !work_.runOpen(app), cat(app.name, " has an open run at the end: ", now));
+      checker.require(31, work_.isLive(app), cat(app.name, " did not get to ", app.spec.version, ": ", now));
+      checker.require(34, work_.isLive(app), cat("an older version blocks ", app.name));
+      checker.require(35, work_.isLive(app), cat(app.name, " is held up"));
+      for (const auto& [name, token] :
+           release == nullptr ? decltype(release->meta.annotations)() : release->meta.annotations) {
+        if (!name.starts_with("slipway.dev/")) {
+          continue;
+        }
+        const auto handled = release->status.handledRequests.find(name.substr(12));
+        checker.require(33, handled != release->status.handledRequests.end() && handled->second.token == token,
+                        cat(name, "=", token, " of ", app.name, " was never answered"));
+      }
+    }
+    if (world_.violated()) {
+      return;
+    }
+    checker.require(29, true, "");
+    const std::uint64_t writes = world_.changes();
+    const std::uint64_t commands = world_.sentCommands();
+    world_.run(world_.time().now() + kSteady);
+    checker.require(30, world_.changes() == writes,
+                    cat("nothing changed and ", world_.changes() - writes, " records were written"));
+    checker.require(30, world_.sentCommands() == commands, "nothing changed and commands were sent");
+    if (world_.api() != nullptr) {
+      world_.checkStill();
+    }
+    roots();
+  }
+
+  void roots() {
+    for (const auto& [name, host] : world_.hosts()) {
+      for (const std::string& top : host->files().list("/")) {
+        world_.checker().require(
+            50, top == "etc" || top == "root" || top == "run" || top == "srv" || top == "tmp" || top == "var",
+            cat("/", top, " was made on ", name));
+      }
+      for (const std::string& root : host->files().list("/srv")) {
+        world_.checker().require(50, root.starts_with("app"), cat("/srv/", root, " was made on ", name));
+      }
+    }
+  }
+
+  Dice dice_;
+  World world_;
+  Workload work_;
+};
+
+}  // namespace
+
+Outcome outcomeOf(World& world, std::uint64_t seed) {
+  Outcome out;
+  out.seed = seed;
+  out.traceHash = world.traceHash();
+  out.rollouts = world.checker().rollouts();
+  out.crashes = world.crashes();
+  out.commands = world.sentCommands();
+  out.violations = world.checker().violations();
+  out.fired = world.faults().fired();
+  out.sometimes = world.checker().sometimes();
+  for (int i = 1; i <= kFaults; ++i) {
+    out.opportunities[static_cast<std::size_t>(i)] = world.faults().opportunities(i);
+  }
+  for (int i = 1; i <= kInvariants; ++i) {
+    out.checks[static_cast<std::size_t>(i)] = world.checker().checks(i);
+  }
+  return out;
+}
+
+Outcome runSeed(Shelf& shelf, std::uint64_t seed, const Faults& faults, const Show& show) {
+  return RandomSeed(shelf, seed, faults, show).run(seed);
+}
+
+}  // namespace slipway::sim

@@ -1,0 +1,237 @@
+#include "tests/sim/engine/scenarios.h"
+
+#include <algorithm>
+
+#include "reconciler/base/strings.h"
+
+namespace slipway::sim {
+namespace {
+
+constexpr std::uint64_t kSeed = 42;
+constexpr Duration kPatience = std::chrono::hours(2);
+
+// At rest: the release's run has ended and the release says so, or waits for a person.
+bool atRest(World&, Workload& work) {
+  return std::all_of(work.apps().begin(), work.apps().end(), [&](const App& app) {
+    const Release* release = work.release(app);
+    if (release == nullptr) {
+      return true;
+    }
+    const bool held = release->status.phase == "Paused";
+    if (work.runOpen(app) && !held) {
+      return false;
+    }
+    return held || (release->status.identity == releaseIdentity(app.spec) && !release->status.phase.empty() &&
+                    release->status.observedGeneration == release->meta.generation);
+  });
+}
+
+void rest(World& world, Workload& work, std::string_view what) {
+  const bool rested = world.settle(kPatience, [&] { return atRest(world, work); });
+  if (!world.violated()) {
+    world.checker().require(31, rested, cat("no rest after: ", what));
+  }
+}
+
+ReleaseSpec spec() {
+  ReleaseSpec out = plainSpec("app0");
+  BuildStep build;
+  build.name = "assets";
+  build.run = "sleep 2; [ ! -e /etc/broken-$RELEASE_ID ] && echo $RELEASE_ID > built";
+  BuildStep migrate;
+  migrate.name = "migrate";
+  migrate.run = "echo $RELEASE_ID >> /var/log/migrations; sleep 1";
+  migrate.idempotent = false;
+  out.build = {build, migrate};
+  out.health.http = HttpCheck{};
+  out.health.http->port = 8000;
+  out.health.beforeSwitch = ExecCheck{"[ ! -e /etc/gate-$RELEASE_ID ]", std::chrono::seconds(10)};
+  return out;
+}
+
+ReleaseSpec recreateSpec() {
+  ReleaseSpec out = spec();
+  out.strategy.type = StrategyType::Recreate;
+  out.process = ProcessCommand{};
+  out.process->start = "sleep 1; cat version > /run/8000";
+  out.process->stop = "rm /run/8000";
+  return out;
+}
+
+ReleaseSpec rollingSpec() {
+  ReleaseSpec out = spec();
+  out.strategy.type = StrategyType::Rolling;
+  out.strategy.rolling = RollingSettings{};
+  out.strategy.rolling->pauseBetween = std::chrono::seconds(20);
+  return out;
+}
+
+App& make(World&, Workload& work, const ReleaseSpec& spec) {
+  work.makeServers(3);
+  return work.addApp({"web1", "web2", "web3"}, spec);
+}
+
+// A first version that is live everywhere.
+void established(World& world, Workload& work, const ReleaseSpec& with) {
+  App& app = make(world, work, with);
+  work.apply(app, "1.0.0");
+  rest(world, work, "the first version");
+}
+
+void next(World& world, Workload& work) {
+  work.apply(work.apps().front(), "2.0.0");
+  rest(world, work, "the second version");
+}
+
+void nextBroken(World& world, Workload& work, const std::string& marker) {
+  work.plant("web2", marker);
+  next(world, work);
+}
+
+void whileOpen(World& world, Workload& work, Duration when, const std::string& verb) {
+  work.apply(work.apps().front(), "2.0.0");
+  world.run(world.time().now() + when);
+  work.ask(work.apps().front(), verb);
+  rest(world, work, verb);
+}
+
+// What runs through by itself.
+std::vector<Scenario> plain() {
+  using W = World&;
+  using L = Workload&;
+  return {
+      {"atomic-first", [](W w, L l) { make(w, l, spec()); },
+       [](W w, L l) {
+         l.apply(l.apps().front(), "1.0.0");
+         rest(w, l, "the first version");
+       }},
+      {"atomic-second", [](W w, L l) { established(w, l, spec()); }, next},
+      {"atomic-build-fails", [](W w, L l) { established(w, l, spec()); },
+       [](W w, L l) { nextBroken(w, l, "broken-2.0.0"); }},
+      {"atomic-gate-fails", [](W w, L l) { established(w, l, spec()); },
+       [](W w, L l) { nextBroken(w, l, "gate-2.0.0"); }},
+      {"atomic-verify-fails", [](W w, L l) { established(w, l, spec()); },
+       [](W w, L l) { nextBroken(w, l, "sick-2.0.0"); }},
+      {"atomic-first-fails",
+       [](W w, L l) {
+         make(w, l, spec());
+         l.plant("web2", "sick-1.0.0");
+       },
+       [](W w, L l) {
+         l.apply(l.apps().front(), "1.0.0");
+         rest(w, l, "the first version");
+       }},
+      {"atomic-abort", [](W w, L l) { established(w, l, spec()); },
+       [](W w, L l) { whileOpen(w, l, std::chrono::seconds(1), "abort"); }},
+      {"atomic-sequential",
+       [](W w, L l) {
+         ReleaseSpec s = spec();
+         s.strategy.switchOrder = SwitchOrder::Sequential;
+         established(w, l, s);
+       },
+       next},
+      {"atomic-hold",
+       [](W w, L l) {
+         ReleaseSpec s = spec();
+         s.rollback = RollbackPolicy::Freeze;
+         established(w, l, s);
+       },
+       [](W w, L l) {
+         nextBroken(w, l, "sick-2.0.0");
+         l.ask(l.apps().front(), "abort");
+         w.run(w.time().now() + std::chrono::seconds(1));
+         rest(w, l, "abort of what was held");
+       }},
+  };
+}
+
+// What people ask for on the way, and the other strategies.
+std::vector<Scenario> asked() {
+  using W = World&;
+  using L = Workload&;
+  return {
+      {"rollback",
+       [](W w, L l) {
+         established(w, l, spec());
+         next(w, l);
+       },
+       [](W w, L l) {
+         l.ask(l.apps().front(), "rollback");
+         w.run(w.time().now() + std::chrono::seconds(1));
+         rest(w, l, "rollback");
+       }},
+      {"retry",
+       [](W w, L l) {
+         established(w, l, spec());
+         nextBroken(w, l, "broken-2.0.0");
+         l.plant("web2", "broken-2.0.0", false);
+       },
+       [](W w, L l) {
+         l.ask(l.apps().front(), "retry");
+         w.run(w.time().now() + std::chrono::seconds(1));
+         rest(w, l, "retry");
+       }},
+      {"supersede", [](W w, L l) { established(w, l, spec()); },
+       [](W w, L l) {
+         l.apply(l.apps().front(), "2.0.0");
+         w.run(w.time().now() + std::chrono::seconds(1));
+         l.apply(l.apps().front(), "3.0.0");
+         rest(w, l, "the third version");
+       }},
+      {"recreate", [](W w, L l) { established(w, l, recreateSpec()); }, next},
+      {"recreate-verify-fails", [](W w, L l) { established(w, l, recreateSpec()); },
+       [](W w, L l) { nextBroken(w, l, "sick-2.0.0"); }},
+      {"rolling", [](W w, L l) { established(w, l, rollingSpec()); }, next},
+      {"rolling-verify-fails", [](W w, L l) { established(w, l, rollingSpec()); },
+       [](W w, L l) { nextBroken(w, l, "sick-2.0.0"); }},
+      {"delete-open", [](W w, L l) { established(w, l, spec()); },
+       [](W w, L l) {
+         l.apply(l.apps().front(), "2.0.0");
+         w.run(w.time().now() + std::chrono::seconds(1));
+         l.removeRelease(l.apps().front());
+         const bool gone = w.settle(kPatience, [&l] { return l.release(l.apps().front()) == nullptr; });
+         w.checker().require(24, gone || w.violated(), "a deleted release stays");
+       }},
+  };
+}
+
+}  // namespace
+
+const std::vector<Scenario>& scenarios() {
+  static const std::vector<Scenario> kAll = [] {
+    std::vector<Scenario> all = plain();
+    for (Scenario& one : asked()) {
+      all.push_back(std::move(one));
+    }
+    return all;
+  }();
+  return kAll;
+}
+
+const Scenario* scenarioNamed(std::string_view name) {
+  for (const Scenario& one : scenarios()) {
+    if (one.name == name) {
+      return &one;
+    }
+  }
+  return nullptr;
+}
+
+Outcome playScenario(Shelf& shelf, const Scenario& scenario, const std::vector<FaultFiring>& faults, const Show& show) {
+  WorldOptions options;
+  options.seed = kSeed;
+  options.show = show;
+  World world(shelf, std::move(options));
+  Workload work(world);
+  scenario.prepare(world, work);
+  world.faults() = Faults::scripted(kSeed, faults);
+  scenario.act(world, work);
+  if (!world.violated() && world.api() != nullptr) {
+    world.checkStill();
+  }
+  Outcome out = outcomeOf(world, kSeed);
+  out.finalState = work.finalState();
+  return out;
+}
+
+}  // namespace slipway::sim

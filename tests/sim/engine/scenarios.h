@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/sim/engine/run_seed.h"
+#include "tests/sim/engine/workload.h"
+
+namespace slipway::sim {
+
+// A plan kind from start to end, always the same: what the exhaustive engines take apart.
+struct Scenario {
+  std::string_view name;
+  std::function<void(World&, Workload&)> prepare;  // no fault strikes here
+  std::function<void(World&, Workload&)> act;
+};
+const std::vector<Scenario>& scenarios();
+const Scenario* scenarioNamed(std::string_view name);
+
+// Plays it with exactly these faults; opportunities are numbered from the start of `act`. The final state is in the
+// outcome; a world that does not come to rest violates I31.
+Outcome playScenario(Shelf& shelf, const Scenario& scenario, const std::vector<FaultFiring>& faults,
+                     const Show& show = {});
+
+}  // namespace slipway::sim

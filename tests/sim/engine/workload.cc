@@ -1,0 +1,267 @@
+#include "tests/sim/engine/workload.h"
+
+#include <algorithm>
+
+#include "reconciler/api/destination.h"
+#include "reconciler/api/server.h"
+#include "reconciler/base/strings.h"
+
+namespace slipway::sim {
+namespace {
+
+constexpr const char* kHostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9hCr8EKyGbVfzFPz3bUqjTz4wvLY5HaZDsXzY1zZzq";
+
+Json named(const Kind& kind, const std::string& name) {
+  ObjectMeta meta;
+  meta.name = name;
+  meta.ns = Workload::kNamespace;
+  return newObject(kind, meta);
+}
+
+BuildStep step(std::string name, std::string run) {
+  BuildStep out;
+  out.name = std::move(name);
+  out.run = std::move(run);
+  return out;
+}
+
+}  // namespace
+
+ReleaseSpec plainSpec(const std::string& name) {
+  ReleaseSpec spec;
+  spec.source.git = GitSource{};
+  spec.source.git->repository = cat("https://git.example.com/", name, ".git");
+  spec.destinations = {{name, {}, {}}};
+  spec.layout.root = cat("/srv/", name);
+  spec.layout.environment = "live";
+  spec.layout.keepReleases = 3;
+  spec.health.attempts = 3;
+  spec.health.interval = std::chrono::seconds(2);
+  spec.prepareTimeout = std::chrono::minutes(5);
+  return spec;
+}
+
+ReleaseSpec randomSpec(Dice& dice, const std::string& name, int port) {
+  ReleaseSpec spec = plainSpec(name);
+  spec.layout.keepReleases = 1 + static_cast<int>(dice.below(4));
+  if (dice.chance(0.5)) {
+    spec.layout.sharedDirectories = {"var/log"};
+  }
+  if (dice.chance(0.3)) {
+    spec.layout.requiredFiles = {"bin/app"};
+  }
+  if (dice.chance(0.7)) {
+    spec.build.push_back(step("assets", "sleep 2; [ ! -e /etc/broken-$RELEASE_ID ] && echo $RELEASE_ID > built"));
+  }
+  if (dice.chance(0.4)) {
+    spec.build.push_back(step("migrate", cat("echo $RELEASE_ID >> /var/log/migrations-", name, "; sleep 1")));
+    spec.build.back().idempotent = false;
+  }
+  spec.strategy.type = dice.chance(0.25) ? StrategyType::Recreate : StrategyType::Atomic;
+  spec.strategy.onPartialSwitch = dice.chance(0.2) ? OnPartialSwitch::Hold : OnPartialSwitch::Revert;
+  spec.strategy.switchOrder = dice.chance(0.3) ? SwitchOrder::Sequential : SwitchOrder::Parallel;
+  if (spec.strategy.type == StrategyType::Recreate || dice.chance(0.4)) {
+    const std::string run = cat("sleep 1; [ ! -e /etc/hang ] || sleep 1000; cat version > /run/", port);
+    spec.process = ProcessCommand{};
+    spec.process->timeout = std::chrono::seconds(20);
+    if (spec.strategy.type == StrategyType::Recreate) {
+      spec.process->start = run;
+      spec.process->stop = cat("rm /run/", port);
+    } else {
+      spec.process->reload = run;
+    }
+  }
+  if (dice.chance(0.7)) {
+    spec.health.http = HttpCheck{};
+    spec.health.http->port = port;
+  }
+  if (dice.chance(0.2)) {
+    spec.health.exec = ExecCheck{"test -f version", std::chrono::seconds(10)};
+  }
+  if (dice.chance(0.3)) {
+    spec.health.beforeSwitch = ExecCheck{"[ ! -e /etc/gate-$RELEASE_ID ]", std::chrono::seconds(10)};
+  }
+  spec.rollback = dice.chance(0.8)   ? RollbackPolicy::Automatic
+                  : dice.chance(0.5) ? RollbackPolicy::Freeze
+                                     : RollbackPolicy::None;
+  spec.maxParallel = 1 + static_cast<int>(dice.below(5));
+  return spec;
+}
+
+void Workload::ensure(const Kind& kind, const Json& object) {
+  world_.user([kind, object](apiserver::InProcessApi& api) {
+    const Result<ObjectPtr> made = api.create(kind, object);
+    if (made.code() == Code::AlreadyExists) {
+      Json patch = Json::object({{"spec", *object.find("spec")}});
+      const Json* meta = object.find("metadata");
+      return api.mergePatch(kind, {Workload::kNamespace, meta->getString("name")}, patch).status();
+    }
+    return made.status();
+  });
+}
+
+void Workload::makeServers(int count) {
+  Json secret = named(kSecret, "key");
+  secret["type"] = "Opaque";
+  secret["data"]["ssh-privatekey"] = base64Encode(cat("-----BEGIN KEY-----", Checker::kSecret));
+  world_.user([secret](apiserver::InProcessApi& api) { return api.create(kSecret, secret).status(); });
+  for (int i = 1; i <= count; ++i) {
+    world_.addHost(cat("web", i));
+    restoreServer(cat("web", i));
+  }
+}
+
+void Workload::restoreServer(const std::string& server) {
+  ServerSpec spec;
+  spec.address = server;
+  spec.user = "deploy";
+  spec.keySecret = "key";
+  spec.hostKeys = {kHostKey};
+  Json object = named(kServer, server);
+  object["metadata"]["labels"]["role"] = "web";
+  object["spec"] = toJson(spec);
+  ensure(kServer, object);
+}
+
+void Workload::removeServer(const std::string& server) {
+  world_.user([server](apiserver::InProcessApi& api) { return api.remove(kServer, {kNamespace, server}, ""); });
+}
+
+App& Workload::addApp(std::vector<std::string> servers, ReleaseSpec spec) {
+  App app;
+  app.name = spec.destinations.front().name;
+  app.port = 8000 + static_cast<int>(apps_.size());
+  app.servers = std::move(servers);
+  app.spec = std::move(spec);
+  World::App known;
+  known.root = app.spec.layout.root;
+  known.environment = app.spec.layout.environment;
+  known.managed = app.spec.process.has_value();
+  world_.addApp(app.port, known);
+  apps_.push_back(std::move(app));
+  lockDestination(apps_.back(), false);
+  return apps_.back();
+}
+
+void Workload::lockDestination(const App& app, bool locked) {
+  DestinationSpec spec;
+  spec.servers = app.servers;
+  if (locked) {
+    spec.lock = DestinationLock{"maintenance", "ann", ""};
+  }
+  Json object = named(kDestination, app.name);
+  object["spec"] = toJson(spec);
+  if (!locked) {
+    object["spec"]["lock"] = nullptr;
+  }
+  const Json patch = Json::object({{"spec", object["spec"]}});
+  world_.user([object, patch, name = app.name](apiserver::InProcessApi& api) {
+    const Result<ObjectPtr> patched = api.mergePatch(kDestination, {kNamespace, name}, patch);
+    if (patched.code() != Code::NotFound) {
+      return patched.status();
+    }
+    Json fresh = object;
+    fresh["spec"].asObject().erase("lock");
+    return api.create(kDestination, fresh).status();
+  });
+}
+
+void Workload::apply(App& app, const std::string& version) {
+  ++app.applied;
+  app.spec.version = version;
+  app.spec.source.git->ref.tag = version;
+  applySpec(app);
+}
+
+void Workload::applySpec(App& app) {
+  Json object = named(kRelease, app.name);
+  object["spec"] = toJson(app.spec);
+  ensure(kRelease, object);
+}
+
+void Workload::ask(const App& app, const std::string& verb, const std::string& version) {
+  Json patch = Json::object();
+  patch["metadata"]["annotations"][cat(kGroup, "/", verb)] = cat(version, "#", ++tokens_);
+  world_.user([patch, name = app.name](apiserver::InProcessApi& api) {
+    return api.mergePatch(kRelease, {kNamespace, name}, patch).status();
+  });
+}
+
+void Workload::removeRelease(const App& app) {
+  world_.user([name = app.name](apiserver::InProcessApi& api) { return api.remove(kRelease, {kNamespace, name}, ""); });
+}
+
+void Workload::plant(const std::string& server, const std::string& marker, bool there) {
+  if (SimHost* host = world_.host(server)) {
+    if (there) {
+      host->files().write("/etc/" + marker, "");
+    } else {
+      host->files().remove("/etc/" + marker);
+    }
+  }
+}
+
+const Release* Workload::release(const App& app) const {
+  for (const auto& [uid, release] : world_.checker().releases()) {
+    if (release.meta.name == app.name) {
+      return &release;
+    }
+  }
+  return nullptr;
+}
+
+std::string Workload::phaseOf(const App& app) const {
+  const Release* found = release(app);
+  return found == nullptr ? std::string() : found->status.phase;
+}
+
+bool Workload::runOpen(const App& app) const {
+  const Release* found = release(app);
+  return found != nullptr && world_.checker().openRunOf(found->meta.uid) != nullptr;
+}
+
+bool Workload::isLive(const App& app) const {
+  const Release* found = release(app);
+  if (found == nullptr || runOpen(app)) {
+    return false;
+  }
+  const Condition* ready = findCondition(found->status.conditions, "Ready");
+  if (ready == nullptr || ready->status != "True" || found->status.versions.applied != app.spec.version) {
+    return false;
+  }
+  return std::all_of(app.servers.begin(), app.servers.end(), [&](const std::string& server) {
+    const SimHost* host = world_.host(server);
+    return const_cast<SimHost*>(host)->files().readLink(
+               cat(app.spec.layout.root, "/current-", app.spec.layout.environment)) ==
+           cat("releases/", app.spec.layout.environment, "/", app.spec.version);
+  });
+}
+
+std::string Workload::finalState() const {
+  std::string out;
+  for (const App& app : apps_) {
+    const Release* found = release(app);
+    out += cat(app.name, ": ");
+    if (found != nullptr) {
+      const Condition* ready = findCondition(found->status.conditions, "Ready");
+      out += cat(found->status.phase, " ready ", ready == nullptr ? "?" : ready->status, " applied ",
+                 found->status.versions.applied, " stable ", found->status.versions.stable, " desired ",
+                 found->status.versions.desired, "\n");
+    }
+    for (const std::string& server : app.servers) {
+      Files& files = world_.host(server)->files();
+      const std::string root = app.spec.layout.root;
+      const auto link = [&](const char* name) {
+        return files.readLink(cat(root, "/", name, "-", app.spec.layout.environment));
+      };
+      out += cat("  ", server, " ", link("current"), " before ", link("previous"), " has");
+      for (const std::string& name : files.list(cat(root, "/releases/", app.spec.layout.environment))) {
+        out += name.starts_with('.') ? "" : cat(" ", name);
+      }
+      out += cat(" runs ", trim(files.read(cat("/run/", app.port)).value_or("-")), "\n");
+    }
+  }
+  return out;
+}
+
+}  // namespace slipway::sim

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "reconciler/api/release.h"
+#include "tests/sim/world/world.h"
+
+namespace slipway::sim {
+
+// One release that a workload plays with.
+struct App {
+  std::string name;
+  std::vector<std::string> servers;
+  int port = 0;
+  ReleaseSpec spec;  // as applied last
+  int applied = 0;   // versions so far
+};
+
+// The objects of a world and what people do with them.
+class Workload {
+ public:
+  explicit Workload(World& world) : world_(world) {}
+
+  // Servers web1 to web<count>, with their key.
+  void makeServers(int count);
+  // A release of its own destination and directory; not applied yet.
+  App& addApp(std::vector<std::string> servers, ReleaseSpec spec);
+  std::vector<App>& apps() { return apps_; }
+
+  // Applies the app's spec with this version; creates what is missing.
+  void apply(App& app, const std::string& version);
+  void applySpec(App& app);
+  // Asks for a verb with a token of its own; "rollback" may have a version.
+  void ask(const App& app, const std::string& verb, const std::string& version = {});
+  void removeRelease(const App& app);
+  void removeServer(const std::string& server);
+  void restoreServer(const std::string& server);
+  void lockDestination(const App& app, bool locked);
+  // A file on a server that commands and health checks look for: "broken-<version>", "gate-<version>", "sick-…".
+  void plant(const std::string& server, const std::string& marker, bool there = true);
+
+  // As everything is: "" when there is no release or it has no run.
+  const Release* release(const App& app) const;
+  std::string phaseOf(const App& app) const;
+  bool runOpen(const App& app) const;
+  // The app's version is Ready in the API and live on all its servers.
+  bool isLive(const App& app) const;
+  // What is on the servers and what the API says of it, without names, times and numbers of tries: two worlds with the
+  // same are in the same state.
+  std::string finalState() const;
+
+  static constexpr const char* kNamespace = "default";
+
+ private:
+  void ensure(const Kind& kind, const Json& object);
+
+  World& world_;
+  std::vector<App> apps_;
+  int tokens_ = 0;
+};
+
+// A spec that uses most of what there is, decided by dice; commands look at markers on the servers.
+ReleaseSpec randomSpec(Dice& dice, const std::string& name, int port);
+// The plainest one.
+ReleaseSpec plainSpec(const std::string& name);
+
+}  // namespace slipway::sim

@@ -1,0 +1,151 @@
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include "reconciler/base/strings.h"
+#include "tests/sim/engine/engines.h"
+
+#include "embedded/embedded_sim_regressions.h"
+
+namespace slipway::sim {
+namespace {
+
+std::string told(const Outcome& outcome) {
+  std::string out;
+  for (const Violation& one : outcome.violations) {
+    out += cat("I", one.invariant, ": ", one.what, "\n");
+  }
+  return out.empty() ? out : cat(out, "replay: ./dev sim --seed ", outcome.seed, " --faults ", toText(outcome.fired));
+}
+
+class Simulator : public testing::Test {
+ protected:
+  Shelf shelf;
+};
+
+TEST_F(Simulator, DoesTheSameForTheSameSeedWhateverTheHeapLooksLike) {
+  for (const std::uint64_t seed : {3ULL, 4ULL, 11ULL}) {
+    const Outcome one = runSeed(shelf, seed, Faults::swarm(seed));
+    ::mallopt(M_PERTURB, 0x5a);
+    std::vector<std::unique_ptr<char[]>> garbage;
+    Dice dice(seed);
+    for (int i = 0; i < 5000; ++i) {
+      garbage.push_back(std::make_unique<char[]>(16 + dice.below(4000)));
+    }
+    std::erase_if(garbage, [&](const auto&) { return dice.chance(0.5); });
+    Shelf another;
+    const Outcome other = runSeed(another, seed, Faults::swarm(seed));
+    ::mallopt(M_PERTURB, 0);
+    EXPECT_EQ(one.traceHash, other.traceHash) << "seed " << seed;
+    EXPECT_EQ(one.rollouts, other.rollouts);
+    EXPECT_EQ(one.fired, other.fired);
+  }
+}
+
+TEST_F(Simulator, ReplaysASeedFromTheFaultsThatStruck) {
+  const Outcome swarm = runSeed(shelf, 5, Faults::swarm(5));
+  const Outcome replayed = runSeed(shelf, 5, Faults::scripted(5, swarm.fired));
+  EXPECT_EQ(swarm.traceHash, replayed.traceHash);
+}
+
+TEST_F(Simulator, KeepsEveryInvariantOverRandomSeeds) {
+  std::uint64_t rollouts = 0;
+  for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+    const Outcome outcome = runSeed(shelf, seed, Faults::swarm(seed));
+    EXPECT_EQ(told(outcome), "");
+    rollouts += outcome.rollouts;
+  }
+  EXPECT_GT(rollouts, 50U);
+}
+
+TEST_F(Simulator, EndsWhereNoCrashEndsAfterACrashAtABoundary) {
+  for (const char* name : {"atomic-second", "atomic-verify-fails"}) {
+    const Scenario& scenario = *scenarioNamed(name);
+    const Outcome reference = playScenario(shelf, scenario, {});
+    EXPECT_EQ(told(reference), "");
+    for (const int fault : {1, 2, 3}) {
+      for (std::uint64_t n = 1; n <= reference.opportunities[static_cast<std::size_t>(fault)]; n += 7) {
+        const Outcome crashed = playScenario(shelf, scenario, {{fault, n}});
+        EXPECT_EQ(told(crashed), "") << name << " F" << fault << "@" << n;
+        EXPECT_EQ(crashed.finalState, reference.finalState) << name << " F" << fault << "@" << n;
+        EXPECT_EQ(crashed.crashes, 1U);
+      }
+    }
+  }
+}
+
+TEST_F(Simulator, KeepsWhatItFoundFixed) {
+  int played = 0;
+  for (const EmbeddedFile& file : embedded_sim_regressions()) {
+    std::uint64_t seed = 0;
+    std::string scenario, faults;
+    for (const std::string& line : split(file.content, '\n')) {
+      if (line.starts_with("seed ")) seed = std::strtoull(line.c_str() + 5, nullptr, 10);
+      if (line.starts_with("scenario ")) scenario = line.substr(9);
+      if (line.starts_with("faults ")) faults = line.substr(7);
+    }
+    const auto firings = firingsFromText(faults);
+    ASSERT_TRUE(firings) << file.name;
+    const Outcome outcome = !scenario.empty() ? playScenario(shelf, *scenarioNamed(scenario), *firings)
+                            : faults.empty()  ? runSeed(shelf, seed, Faults::swarm(seed))
+                                              : runSeed(shelf, seed, Faults::scripted(seed, *firings));
+    EXPECT_EQ(told(outcome), "") << file.name;
+    if (!scenario.empty()) {
+      EXPECT_EQ(outcome.finalState, playScenario(shelf, *scenarioNamed(scenario), {}).finalState) << file.name;
+    }
+    ++played;
+  }
+  EXPECT_GT(played, 0);
+}
+
+TEST(Shrinking, LeavesTheFaultsThatAreNeeded) {
+  std::vector<FaultFiring> all;
+  for (std::uint64_t i = 1; i <= 40; ++i) {
+    all.push_back({1 + static_cast<int>(i % 5), i});
+  }
+  const std::vector<FaultFiring> needed = {all[7], all[31]};
+  int tries = 0;
+  const auto fails = [&](const std::vector<FaultFiring>& some) {
+    ++tries;
+    return std::all_of(needed.begin(), needed.end(),
+                       [&](const FaultFiring& one) { return std::find(some.begin(), some.end(), one) != some.end(); });
+  };
+  EXPECT_EQ(shrink(all, fails), needed);
+  EXPECT_LT(tries, 200);
+}
+
+TEST(Shrinking, LeavesNothingWhereNoFaultIsNeeded) {
+  EXPECT_TRUE(shrink({{1, 1}, {2, 5}, {3, 9}}, [](const auto&) { return true; }).empty());
+}
+
+TEST(FaultSchedule, IsReadAsItIsWritten) {
+  const std::vector<FaultFiring> schedule{{2, 17}, {38, 5}};
+  EXPECT_EQ(toText(schedule), "F2@17,F38@5");
+  EXPECT_EQ(*firingsFromText("F2@17,F38@5"), schedule);
+  EXPECT_TRUE(firingsFromText("none")->empty());
+  for (const char* wrong : {"F0@1", "F65@1", "2@17", "F2", "F2@x"}) {
+    EXPECT_FALSE(firingsFromText(wrong)) << wrong;
+  }
+}
+
+TEST(FaultSchedule, SaysOfEachFaultWhereItStrikesOrWhyNot) {
+  int number = 0;
+  for (const FaultInfo& fault : faultTable()) {
+    EXPECT_EQ(fault.number, ++number);
+    EXPECT_FALSE(fault.note.empty()) << fault.number;
+  }
+}
+
+TEST(Invariants, AreEachCheckedOrSaidWhyNot) {
+  int number = 0;
+  for (const InvariantInfo& one : invariantTable()) {
+    EXPECT_EQ(one.number, ++number);
+    EXPECT_FALSE(one.note.empty()) << one.number;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::sim

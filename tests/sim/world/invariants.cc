@@ -1,0 +1,440 @@
+#include "tests/sim/world/invariants.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "reconciler/api/meta.h"
+#include "reconciler/base/strings.h"
+#include "tests/sim/host/host_script.h"
+
+namespace slipway::sim {
+namespace {
+
+bool begins(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+
+// Looking is no effect: a look that was on its way already may arrive.
+bool compensates(std::string_view step, std::string_view kind) {
+  return kind == "abort" || kind == "observe" || kind == "check" || kind == "verify" || step == "Undo" ||
+         step == "Restart" || step == "undo" || step == "restart";
+}
+
+Json parsed(const Record& record) {
+  std::string_view text = *record.value;
+  if (text.ends_with('\n')) {
+    text.remove_suffix(1);
+  }
+  return parseJson(text).valueOr(Json());
+}
+
+std::string idOf(const std::string& link) { return link.substr(link.rfind('/') + 1); }
+
+}  // namespace
+
+std::string runOf(const std::string& operation) { return operation.substr(0, operation.find('.')); }
+
+std::string stepOf(const std::string& operation) {
+  const std::size_t dot = operation.find('.');
+  return dot == std::string::npos ? std::string() : operation.substr(dot + 1, operation.find('.', dot + 1) - dot - 1);
+}
+
+void Checker::require(int invariant, bool holds, const std::string& what) {
+  ++checks_[static_cast<std::size_t>(invariant)];
+  if (!holds) {
+    violations_.push_back({invariant, ports_.time.now(), what});
+  }
+}
+
+void Checker::mark(std::string_view sometimes) {
+  const auto found = sometimes_.find(sometimes);
+  if (found == sometimes_.end()) {
+    sometimes_.emplace(sometimes, 1);
+  } else {
+    ++found->second;
+  }
+}
+
+void Checker::published(std::string_view where, std::string_view text) {
+  require(46, text.find(kSecret) == std::string_view::npos, cat("a planted secret is in ", where));
+}
+
+void Checker::wrote(Code code, Revision written) {
+  if (code == Code::Conflict || code == Code::AlreadyExists || code == Code::NotFound) {
+    require(43, written == 0, cat("a write was answered ", codeName(code), " and made a record"));
+  } else if (code == Code::Invalid || code == Code::Denied) {
+    require(45, written == 0, cat("a write was answered ", codeName(code), " and made a record"));
+  }
+}
+
+// --- the store -------------------------------------------------------------------------------------------------------
+
+void Checker::committed(const Record& record) {
+  const std::string& key = record.key;
+  if (!record.value) {
+    removed(key);
+    return;
+  }
+  if (!begins(key, "/secrets/")) {
+    published(key, *record.value);
+  }
+  if (begins(key, "slipway.dev/releaseruns/")) {
+    runCommitted(parsed(record));
+  } else if (begins(key, "slipway.dev/releases/")) {
+    releaseCommitted(parsed(record));
+  } else if (begins(key, "coordination.k8s.io/leases/")) {
+    leaseCommitted(key, parsed(record));
+  }
+}
+
+void Checker::removed(const std::string& key) {
+  if (const auto run = runUids_.find(key); run != runUids_.end()) {
+    runs_.erase(run->second);
+    runUids_.erase(run);
+  }
+  if (const auto release = releaseUids_.find(key); release != releaseUids_.end()) {
+    require(24, openRunOf(release->second) == nullptr, cat(key, " went while a run of it is open"));
+    releases_.erase(release->second);
+    releaseUids_.erase(release);
+  }
+  leases_.erase(key);
+}
+
+const Checker::RunView* Checker::openRunOf(const std::string& releaseUid) const {
+  for (const auto& [uid, view] : runs_) {
+    if (view.run.spec.releaseUid == releaseUid && !isTerminal(view.run.status.phase)) {
+      return &view;
+    }
+  }
+  return nullptr;
+}
+
+void Checker::runCommitted(const Json& object) {
+  Result<ReleaseRun> decoded = runFromJson(object);
+  if (!decoded) {
+    require(45, false, cat("a stored run cannot be read: ", decoded.status().message()));
+    return;
+  }
+  const std::string uid = decoded->meta.uid;
+  const auto known = runs_.find(uid);
+  if (known == runs_.end()) {
+    const RunView* open = openRunOf(decoded->spec.releaseUid);
+    require(36, open == nullptr,
+            cat("run ", decoded->meta.name, " began while ", open == nullptr ? "" : open->run.meta.name, " is open"));
+    require(23, releases_.contains(decoded->spec.releaseUid),
+            cat("run ", decoded->meta.name, " is of a release that is not there"));
+    runUids_[cat("slipway.dev/releaseruns/", decoded->meta.ns, "/", decoded->meta.name)] = uid;
+    runs_[uid] = {std::move(*decoded), ++runsMade_};
+    return;
+  }
+  const ReleaseRun before = std::exchange(known->second.run, std::move(*decoded));
+  decisionsStay(before, known->second.run);
+  conditionsKeepTimes(before.status.conditions, known->second.run.status.conditions);
+  markRun(before, known->second.run);
+  if (!isTerminal(before.status.phase) && isTerminal(known->second.run.status.phase)) {
+    runEnded(known->second);
+  }
+}
+
+void Checker::decisionsStay(const ReleaseRun& before, const ReleaseRun& after) {
+  const auto stays = [&](const std::string& was, const std::string& is, std::string_view what) {
+    require(7, was.empty() || was == is, cat(what, " of run ", after.meta.name, " changed from ", was, " to ", is));
+  };
+  const RunDecisions& was = before.status.decisions;
+  const RunDecisions& is = after.status.decisions;
+  stays(was.commit, is.commit, "the commit");
+  stays(was.revert, is.revert, "the revert");
+  stays(was.abort, is.abort, "the abort");
+  require(7, !isTerminal(before.status.phase) || before.status.phase == after.status.phase,
+          cat("run ", after.meta.name, " left its end ", phaseName(before.status.phase)));
+  require(7, mayFollow(before.status.phase, after.status.phase),
+          cat("run ", after.meta.name, " went from ", phaseName(before.status.phase), " to ",
+              phaseName(after.status.phase)));
+}
+
+std::string Checker::liveOn(const std::string& server, const Layout& layout) const {
+  SimHost* host = ports_.host(server);
+  return host == nullptr ? std::string()
+                         : idOf(host->files().readLink(cat(layout.root, "/current-", layout.environment)));
+}
+
+void Checker::runEnded(const RunView& view) {
+  const ReleaseRun& run = view.run;
+  ++rollouts_;
+  const auto moved = movedBy_.find(run.meta.uid);
+  switch (run.status.phase) {
+    case RunPhase::Completed:
+      checkTargets(run, true);
+      break;
+    case RunPhase::RolledBack:
+      checkTargets(run, false);
+      break;
+    default:
+      require(6, !run.status.decisions.commit.empty() || moved == movedBy_.end(),
+              cat("run ", run.meta.name, " ended ", phaseName(run.status.phase), " and had moved links"));
+  }
+  if (run.spec.reason == RunReason::Rollback) {
+    require(17, true, "");
+  }
+  movedBy_.erase(run.meta.uid);
+  before_.erase(run.meta.uid);
+}
+
+void Checker::checkTargets(const ReleaseRun& run, bool onNewVersion) {
+  const Layout& layout = run.spec.spec.layout;
+  for (const RunTarget& target : run.status.targets) {
+    if (target.gone || tampered_.contains({target.name, layout.root})) {
+      continue;
+    }
+    const std::string live = liveOn(target.name, layout);
+    if (onNewVersion) {
+      require(6, live == run.spec.version,
+              cat("run ", run.meta.name, " is Completed, but ", target.name, " runs \"", live, "\", not ",
+                  run.spec.version));
+      continue;
+    }
+    require(6, live != run.spec.version || target.before == run.spec.version,
+            cat("run ", run.meta.name, " is RolledBack, but ", target.name, " runs its version ", live));
+    const auto moved = before_.find(run.meta.uid);
+    if (moved == before_.end() || !moved->second.contains(target.name)) {
+      continue;
+    }
+    require(16, live == moved->second.at(target.name).release,
+            cat("run ", run.meta.name, " is RolledBack, but ", target.name, " runs \"", live, "\", before it was \"",
+                moved->second.at(target.name).release, "\""));
+  }
+}
+
+void Checker::conditionsKeepTimes(const std::vector<Condition>& before, const std::vector<Condition>& after) {
+  for (const Condition& was : before) {
+    for (const Condition& is : after) {
+      if (was.type == is.type && was.status == is.status) {
+        require(28, was.lastTransitionTime == is.lastTransitionTime,
+                cat("condition ", is.type, " stayed ", is.status, " and its time changed"));
+      }
+    }
+  }
+}
+
+void Checker::releaseCommitted(const Json& object) {
+  Result<Release> decoded = releaseFromJson(object);
+  if (!decoded) {
+    require(45, false, cat("a stored release cannot be read: ", decoded.status().message()));
+    return;
+  }
+  const std::string uid = decoded->meta.uid;
+  releaseUids_[cat("slipway.dev/releases/", decoded->meta.ns, "/", decoded->meta.name)] = uid;
+  const auto known = releases_.find(uid);
+  const auto isReady = [](const Release& release) {
+    const Condition* ready = findCondition(release.status.conditions, "Ready");
+    return ready != nullptr && ready->status == "True";
+  };
+  const bool wasReady = known != releases_.end() && isReady(known->second);
+  if (known != releases_.end()) {
+    conditionsKeepTimes(known->second.status.conditions, decoded->status.conditions);
+    if (decoded->meta.deleting() && !known->second.meta.deleting() && openRunOf(uid) != nullptr) {
+      mark("a release was deleted with its run open");
+    }
+  }
+  Release& release = releases_[uid] = std::move(*decoded);
+  checkObserved(release);
+  if (!wasReady && isReady(release)) {
+    checkReady(release);
+  }
+}
+
+void Checker::checkObserved(const Release& release) {
+  const std::int64_t seen = release.status.observedGeneration;
+  require(26, seen <= release.meta.generation,
+          cat(release.meta.name, " claims generation ", seen, " of ", release.meta.generation));
+  if (seen == release.meta.generation && release.status.phase != "Stalled" && !release.spec.suspend &&
+      !release.meta.deleting()) {
+    require(26, release.status.identity == releaseIdentity(release.spec) || openRunOf(release.meta.uid) != nullptr,
+            cat(release.meta.name, " claims generation ", seen, " without having acted on it"));
+  }
+}
+
+void Checker::checkReady(const Release& release) {
+  for (const auto& [uid, view] : runs_) {
+    const ReleaseRun& run = view.run;
+    if (run.meta.name != release.status.currentRun || run.spec.releaseUid != release.meta.uid) {
+      continue;
+    }
+    for (const RunTarget& target : run.status.targets) {
+      if (target.gone || tampered_.contains({target.name, release.spec.layout.root})) {
+        continue;
+      }
+      require(27, target.stateOf(StepKind::Verify) == StepState::Done,
+              cat(release.meta.name, " is Ready, ", target.name, " was not verified"));
+      require(27, liveOn(target.name, run.spec.spec.layout) == run.spec.version,
+              cat(release.meta.name, " is Ready with ", run.spec.version, ", ", target.name, " runs ",
+                  liveOn(target.name, run.spec.spec.layout)));
+    }
+  }
+}
+
+void Checker::leaseCommitted(const std::string& key, const Json& object) {
+  const Json* spec = object.find("spec");
+  const std::string holder = spec == nullptr ? std::string() : spec->getString("holderIdentity");
+  LeaseSeen& seen = leases_[key];
+  if (!seen.holder.empty() && !holder.empty() && holder != seen.holder) {
+    mark("a lease changed hands");
+    const auto duration = std::chrono::seconds(spec->getInt("leaseDurationSeconds", 30));
+    require(
+        38, ports_.time.now() - seen.when >= duration,
+        cat(key, " went from ", seen.holder, " to ", holder, " after ", formatDuration(ports_.time.now() - seen.when)));
+  }
+  seen = {holder, ports_.time.now()};
+}
+
+// --- effects ---------------------------------------------------------------------------------------------------------
+
+void Checker::sent(const SentRequest& request) {
+  const auto found = runs_.find(runOf(request.operation));
+  if (found == runs_.end()) {
+    return;
+  }
+  const ReleaseRun& run = found->second.run;
+  const RunDecisions& decided = run.status.decisions;
+  const std::string step = stepOf(request.operation);
+  if (!decided.revert.empty() || (!decided.abort.empty() && decided.commit.empty())) {
+    require(10, compensates(step, request.kind),
+            cat(request.kind, " is sent as ", request.operation, " after it was decided to ",
+                decided.revert.empty() ? "stop" : "undo"));
+  }
+  if (request.kind == "switch") {
+    require(5, !decided.commit.empty(), cat(request.operation, " is sent before the commit is durable"));
+    for (const RunTarget& target : run.status.targets) {
+      require(5,
+              target.gone || (target.stateOf(StepKind::Prepare) == StepState::Done &&
+                              target.stateOf(StepKind::Check) == StepState::Done),
+              cat(request.operation, " is sent while ", target.name, " is not prepared"));
+    }
+  }
+}
+
+void Checker::entered(SimHost& host, const HostScript& script) {
+  const HostScript::Request& request = script.request();
+  require(47, request.application.find('/') != std::string::npos, cat(request.operation, " has no namespace"));
+  const auto found = runs_.find(runOf(request.operation));
+  if (found == runs_.end()) {
+    return;
+  }
+  std::uint64_t& newest = entered_[{host.name(), cat(request.root, " ", request.environment)}];
+  require(9, found->second.order >= newest,
+          cat(request.operation, " of an older run works on ", host.name(), " after a newer one"));
+  require(37, found->second.order >= newest, cat(request.operation, " on ", host.name(), " after a newer run"));
+  newest = std::max(newest, found->second.order);
+}
+
+void Checker::linkMoved(SimHost& host, const HostScript& script, const std::string& from, const std::string& to) {
+  const HostScript::Request& request = script.request();
+  const std::string run = runOf(request.operation);
+  tampered_.erase({host.name(), request.root});
+  movedBy_[run].insert(host.name());
+  if (request.kind == "switch") {
+    before_[run].emplace(host.name(), LiveState{idOf(from), {}});
+    if (const auto found = runs_.find(run); found != runs_.end()) {
+      require(5, !found->second.run.status.decisions.commit.empty(),
+              cat(host.name(), " switched without a durable commit"));
+      require(23, releases_.contains(found->second.run.spec.releaseUid),
+              cat(host.name(), " switched for a release that is gone"));
+    }
+  }
+  const auto before = before_[run].find(host.name());
+  const bool firstTakenBack =
+      request.kind == "undo" && (before == before_[run].end() || before->second.release.empty());
+  require(18, !to.empty() || firstTakenBack, cat("the live link of ", request.root, " on ", host.name(), " is gone"));
+  if (!to.empty()) {
+    const std::string directory = cat(request.root, "/", to);
+    require(3, host.files().isDirectory(directory),
+            cat("the live link on ", host.name(), " names ", to, ", which is not there"));
+    require(3, host.files().exists(directory + "/.slipway-release/ready"),
+            cat("the live link on ", host.name(), " names ", to, ", which was never ready"));
+  }
+}
+
+void Checker::releaseRemoved(SimHost& host, const HostScript& script, const std::string& release) {
+  const HostScript::Request& request = script.request();
+  const std::string where = cat(release, " of ", request.root, " on ", host.name());
+  require(22, host.isLocked(cat(request.root, "/.state/", request.environment, "/lock")),
+          cat(where, " is removed without the lock"));
+  for (const char* name : {"current", "previous"}) {
+    require(15, idOf(script.link(name)) != release, cat(where, " is removed and ", name, " names it"));
+  }
+  for (const auto& [uid, view] : runs_) {
+    const ReleaseRun& run = view.run;
+    if (isTerminal(run.status.phase) || run.spec.spec.layout.root != request.root || uid == runOf(request.operation)) {
+      continue;
+    }
+    for (const RunTarget& target : run.status.targets) {
+      require(15, target.name != host.name() || (run.spec.version != release && target.before != release),
+              cat(where, " is removed and open run ", run.meta.name, " names it"));
+    }
+  }
+  if (request.kind == "retire") {
+    mark("old releases were retired");
+  }
+}
+
+void Checker::commandBegins(SimHost& host, const HostScript& script, const std::string& name, bool idempotent) {
+  if (!idempotent) {
+    const int times = ++once_[{cat(host.name(), " ", script.request().operation), name}];
+    require(19, times == 1, cat(name, " of ", script.request().operation, " ran ", times, " times on ", host.name()));
+  }
+  ports_.commandBegins(host);
+}
+
+// --- marks -----------------------------------------------------------------------------------------------------------
+
+void Checker::markRun(const ReleaseRun& before, const ReleaseRun& after) {
+  const RunStatus& status = after.status;
+  const auto became = [&](RunPhase phase) { return before.status.phase != phase && status.phase == phase; };
+  const std::string reason = status.transitions.empty() ? "" : status.transitions.back().reason;
+  const bool newRow = before.status.transitions.size() != status.transitions.size() ||
+                      (!before.status.transitions.empty() && before.status.transitions.back().reason != reason);
+  if (newRow) {
+    if (reason == "PreparationLost") mark("a preparation was lost and made again");
+    if (reason == "RollbackIncomplete") mark("rollback incomplete");
+    if (reason == "PrepareFailed") mark("build failed");
+    if (reason == "GateClosed") mark("gate closed");
+    if (reason == "SourceFailed") mark("source failed");
+    if (reason == "SourceUnavailable") mark("source unavailable");
+    if (reason == "WaitingForLease") mark("waited for a lease");
+    if (reason == "DestinationLocked") mark("waited for a lock on the destination");
+  }
+  if (became(RunPhase::Cancelled)) {
+    mark(status.decisions.abortReason == "Superseded" ? "a run superseded before the commit"
+                                                      : "abort before the commit");
+  }
+  if (became(RunPhase::RolledBack)) {
+    const std::string& why = status.decisions.revertReason;
+    if (why == "Superseded") mark("a run superseded after the commit");
+    if (why == "Aborted") mark("abort after the commit");
+    if (why == "VerificationFailed") mark("rolled back after a failed verification");
+    if (why == "PartialSwitch") mark("rolled back after a partial switch");
+  }
+  if (became(RunPhase::Completed)) {
+    if (after.spec.reason == RunReason::Rollback) mark("rollback completed");
+    if (after.spec.spec.strategy.type == StrategyType::Recreate) mark("recreate went through");
+  }
+  if (!before.status.decisions.pausedAt.empty() && status.decisions.pausedAt.empty()) mark("a run paused and resumed");
+  if (became(RunPhase::Paused) && (reason == "VerificationFailed" || reason == "PartialSwitch")) {
+    mark("a run held for a person");
+  }
+  for (std::size_t i = 0; i < std::min(before.status.targets.size(), status.targets.size()); ++i) {
+    const RunTarget& target = status.targets[i];
+    if (target.gone && !before.status.targets[i].gone) mark("a target was gone");
+    for (const auto& [kind, record] : target.steps) {
+      const StepRecord* was = before.status.targets[i].step(kind);
+      if (was != nullptr && was->state == record.state) continue;
+      if (record.state == StepState::Unknown) mark("a step ended as unknown");
+      if (record.code == "OutcomeUnknown" && record.state == StepState::Failed) mark("a migration was not run again");
+      if (record.state == StepState::Done && record.alreadyDone) {
+        mark(record.message.find("kept from run") == std::string::npos ? "a step was already done"
+                                                                       : "retry kept a preparation");
+      }
+      if (record.message.find("fencing number") != std::string::npos) mark("an older fencing number was refused");
+    }
+  }
+}
+
+}  // namespace slipway::sim

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reconciler/apiserver/delete_collector.h"
+#include "reconciler/apiserver/in_process_api.h"
+#include "tests/sim/host/sim_host.h"
+#include "tests/sim/world/control_loop.h"
+#include "tests/sim/world/faults.h"
+#include "tests/sim/world/invariants.h"
+#include "tests/sim/world/shelf.h"
+#include "tests/sim/world/sim_store.h"
+#include "tests/sim/world/timeline.h"
+
+namespace slipway::sim {
+
+struct WorldOptions {
+  std::uint64_t seed = 1;
+  Faults faults;
+  bool secondLeader = false;
+  std::function<void(const std::string&)> show;  // every log line and effect, for a person; may be empty
+};
+
+// A whole installation: one slipwayd process on a simulated disk, simulated servers, one thread, virtual time.
+class World {
+ public:
+  World(Shelf& shelf, WorldOptions options);
+  ~World();
+
+  Timeline& time() { return time_; }
+  Faults& faults() { return faults_; }
+  Checker& checker() { return *checker_; }
+  const SimDisk& disk() const { return disk_; }
+  Shelf& shelf() { return shelf_; }
+  Dice& dice() { return dice_; }
+  std::uint64_t traceHash() const { return trace_.value(); }
+  std::uint64_t crashes() const { return crashes_; }
+
+  SimHost& addHost(const std::string& server);
+  SimHost* host(const std::string& server);
+  const std::map<std::string, std::unique_ptr<SimHost>>& hosts() const { return hosts_; }
+  void partition(const std::string& server, SteadyTime until) { partitioned_[server] = until; }
+  // Everything that a person repairs: disks, partitions, applications.
+  void heal();
+
+  // What a person does through the API: tried again while the process is down. Other errors are the person's.
+  void user(std::function<Status(apiserver::InProcessApi&)> act);
+  // Null while no process runs.
+  apiserver::InProcessApi* api();
+
+  // One thing happens; false when nothing is left before `limit`.
+  bool step(SteadyTime limit);
+  // Until then, or the first violation.
+  void run(SteadyTime until);
+  // Until `done`, asked whenever everything waits; false at the limit or a violation.
+  bool settle(Duration limit, const std::function<bool()>& done);
+  bool violated() const { return !checker_->violations().empty(); }
+
+  // The application behind a port, by the release's name: bad versions, whether a process command moves it.
+  struct App {
+    std::string root;
+    std::string environment = "production";
+    bool managed = false;  // runs what its process command started; else what `current` names
+  };
+  void addApp(int port, App app) { apps_[port] = std::move(app); }
+
+  // End the process now, as a crash.
+  void crash();
+  const ControlLoop* leader() const;
+  // Objects in the store differ from what the process shows (I39, I44), effects outside of roots (I50).
+  void checkStill();
+  // Without looks and probes, and without what probes write on Servers.
+  std::uint64_t sentCommands() const { return sent_; }
+  std::uint64_t changes() const { return changes_; }
+
+ private:
+  struct Process;
+
+  bool mayGo(bool mainLoop);
+  bool heard();
+  void boot();
+  void restartLater();
+  ControlLoop::Ports portsFor(bool main);
+  LinkPlan planLink(SimHost& host);
+  void commandBegins(SimHost& host);
+  Result<HttpClientResponse> answer(const std::string& address, int port);
+  SimStore::Sync sync();
+  void committed(const Record& record);
+  bool turn();
+  void wake();
+  void markCrash();
+  void checkRestored();
+
+  Shelf& shelf_;
+  WorldOptions options_;
+  Timeline time_;
+  Dice dice_;
+  Faults faults_;
+  TraceHash trace_;
+  SimDisk disk_;
+  std::unique_ptr<Checker> checker_;
+  std::map<std::string, std::unique_ptr<SimHost>> hosts_;
+  std::map<std::string, SteadyTime> partitioned_;
+  std::map<std::string, SteadyTime> startingUntil_;
+  std::map<int, App> apps_;
+  StaleLists stale_;
+  std::unique_ptr<SimSource> source_;
+  std::unique_ptr<Process> process_;
+  bool dying_ = false;
+  bool dieNext_ = false;
+  bool restarting_ = false;
+  std::uint64_t crashes_ = 0;
+  std::uint64_t sent_ = 0;
+  std::uint64_t changes_ = 0;
+  SteadyTime bootedAt_{};
+};
+
+}  // namespace slipway::sim
