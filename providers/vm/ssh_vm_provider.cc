@@ -87,8 +87,12 @@ class SshVmProvider final : public SteppedProvider {
         beginAbort(std::move(request), events);
       }
     } else {
+      std::vector<Call> begun;  // all are there before the first one runs: their time counts from here
       for (StepRequest& request : wave) {
-        turns_.add(makeCall(std::move(request), events, {}));
+        begun.push_back(makeCall(std::move(request), events, {}));
+      }
+      for (const Call& call : begun) {
+        turns_.add(call);
       }
     }
   }

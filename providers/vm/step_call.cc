@@ -137,7 +137,9 @@ void StepCall::react(HostAnswer::Event event) {
       break;
     case HostAnswer::Event::Armed:
       armed_ = true;
-      hooks_.armed(*this);
+      if (const auto armed = hooks_.armed) {
+        armed(*this);  // a copy: it may end this call
+      }
       break;
     case HostAnswer::Event::Switched:
       switchedAt_ = context_.clock.steady();
@@ -325,7 +327,9 @@ void StepCall::finish(StepResult result) {
   result.duration = context_.clock.steady() - begun_;
   result.effectAt = switchedAt_ == SteadyTime{} ? context_.clock.steady() : switchedAt_;
   const auto keep = shared_from_this();
-  hooks_.done(*this, std::move(result));
+  // What the hooks hold may hold this call: a switch wave, the call that aborts another.
+  const Hooks hooks = std::exchange(hooks_, {});
+  hooks.done(*this, std::move(result));
 }
 
 }  // namespace slipway::vm

@@ -142,6 +142,7 @@ class LocalCommandRunner final : public CommandRunner {
         if (printed > command.outputLimit) end(Code::Invalid);
       }
       conclude();
+      events = {};  // they may hold this process
     }
 
     // False when the conversation is over.
