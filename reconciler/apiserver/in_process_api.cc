@@ -21,6 +21,9 @@ WriteOptions asSlipway(std::string subresource = {}) {
 }
 
 ObjectPtr shared(const ResourceInfo& resource, const StoredObject& object) {
+  if (shownAs(resource, object)) {
+    return object.shared.of(object.bytes);
+  }
   auto parsed = parseJson(bytesAs(resource, object));
   return std::make_shared<const Json>(parsed ? *std::move(parsed) : Json());
 }

@@ -538,7 +538,8 @@ std::vector<ResourcePtr> Registry::compiled(const StoredObject& definition) cons
 }
 
 void Registry::rebuildTable() {
-  std::vector<ResourcePtr> all = builtinResources();
+  static const std::vector<ResourcePtr> kBuiltin = builtinResources();  // dear to make: they have schemas
+  std::vector<ResourcePtr> all = kBuiltin;
   for (const auto& [name, resources] : defined_) {
     all.insert(all.end(), resources.begin(), resources.end());
   }

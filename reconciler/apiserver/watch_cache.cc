@@ -67,26 +67,47 @@ void readMetadata(const Json& metadata, StoredObject& out) {
 
 }  // namespace
 
+std::shared_ptr<const Json> SharedTree::of(const std::string& bytes) const {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<const Json> tree = tree_.lock();
+  if (tree == nullptr) {
+    auto parsed = parseJson(bytes);
+    tree = std::make_shared<const Json>(parsed ? *std::move(parsed) : Json());
+    tree_ = tree;
+  }
+  return tree;
+}
+
 Json StoredObject::parse() const {
   auto parsed = parseJson(bytes);
   return parsed ? *std::move(parsed) : Json();
 }
 
 std::string storedForm(const ResourceInfo& resource, const Json& object) {
-  Json ordered = Json::object({{"apiVersion", resource.apiVersion()}, {"kind", resource.kind}});
-  Json metadata = Json::object();
+  std::string out;
+  const auto member = [&out](std::string_view name, const Json& value) {
+    out += out.back() == '{' ? "" : ",";
+    appendJsonString(out, name);
+    out += ':';
+    out += value.dump();
+  };
+  out = "{";
+  member("apiVersion", Json(resource.apiVersion()));
+  member("kind", Json(resource.kind));
+  out += ",\"metadata\":{";
   for (const auto& [name, value] : object.find("metadata")->asObject()) {
     if (name != "resourceVersion") {
-      metadata.asObject().append(name, value);
+      member(name, value);
     }
   }
-  ordered["metadata"] = std::move(metadata);
+  out += '}';
   for (const auto& [name, value] : object.asObject()) {
     if (name != "apiVersion" && name != "kind" && name != "metadata") {
-      ordered.asObject().append(name, value);
+      member(name, value);
     }
   }
-  return ordered.dump();
+  out += '}';
+  return out;
 }
 
 StoredPtr makeStored(const ResourceInfo& resource, const Json& object, std::string_view stored, Revision revision) {
@@ -120,12 +141,22 @@ StoredPtr withRevision(const StoredObject& object, Revision revision) {
   return out;
 }
 
-std::string bytesAs(const ResourceInfo& resource, const StoredObject& object) {
-  constexpr std::string_view kStart = "{\"apiVersion\":\"";
+namespace {
+
+constexpr std::string_view kStart = "{\"apiVersion\":\"";
+
+}  // namespace
+
+bool shownAs(const ResourceInfo& resource, const StoredObject& object) {
   const std::size_t end = object.bytes.find('"', kStart.size());
-  if (std::string_view(object.bytes).substr(kStart.size(), end - kStart.size()) == resource.apiVersion()) {
+  return std::string_view(object.bytes).substr(kStart.size(), end - kStart.size()) == resource.apiVersion();
+}
+
+std::string bytesAs(const ResourceInfo& resource, const StoredObject& object) {
+  if (shownAs(resource, object)) {
     return object.bytes;
   }
+  const std::size_t end = object.bytes.find('"', kStart.size());
   return cat(kStart, resource.apiVersion(), std::string_view(object.bytes).substr(end));
 }
 

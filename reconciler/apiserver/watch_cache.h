@@ -28,6 +28,22 @@ struct OwnerLink {
   bool blocks = false;  // blockOwnerDeletion
 };
 
+// A parsed object, made when somebody asks and kept as long as somebody uses it: readers of one version share one tree.
+// Thread-safe. A copy starts empty: it is of another version.
+class SharedTree {
+ public:
+  SharedTree() = default;
+  SharedTree(const SharedTree&) {}
+  SharedTree& operator=(const SharedTree&) { return *this; }
+
+  // REQUIRES: always the same bytes.
+  std::shared_ptr<const Json> of(const std::string& bytes) const;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::weak_ptr<const Json> tree_;
+};
+
 // One version of one object: its bytes as the API shows them, and of its content only what selectors, the collector and
 // preconditions ask for. Never a parsed tree: ten thousand of those would fill the memory.
 struct StoredObject {
@@ -40,6 +56,7 @@ struct StoredObject {
   std::vector<OwnerLink> owners;
   std::vector<std::string> finalizers;
   bool deleting = false;
+  SharedTree shared;  // of `bytes`
 
   Json parse() const;
 };
@@ -51,6 +68,8 @@ std::string storedForm(const ResourceInfo& resource, const Json& object);
 StoredPtr makeStored(const ResourceInfo& resource, const Json& object, std::string_view stored, Revision revision);
 // The object as it was, under the revision of its deletion or of its leaving a selection.
 StoredPtr withRevision(const StoredObject& object, Revision revision);
+// Whether the bytes are already as this version shows them.
+bool shownAs(const ResourceInfo& resource, const StoredObject& object);
 // The bytes under this version's apiVersion.
 std::string bytesAs(const ResourceInfo& resource, const StoredObject& object);
 

@@ -2,6 +2,7 @@
 
 #include "cmd/slipwayd/own_definitions.h"
 #include "reconciler/base/strings.h"
+#include "reconciler/schema/crd.h"
 #include "tests/sim/engine/engines.h"
 
 namespace slipway::sim {
@@ -100,15 +101,35 @@ class Drawer {
   int port_;
 };
 
-const Json* releaseSchema(const std::vector<Json>& definitions) {
-  for (const Json& definition : definitions) {
-    const Json* kind = definition.at({"spec", "names", "kind"});
-    if (kind != nullptr && kind->isString() && kind->asString() == "Release") {
-      const Json* versions = definition.at({"spec", "versions"});
-      return versions->asArray().front().at({"schema", "openAPIV3Schema", "properties", "spec"});
+// What the API server asks of a Release: its written schema to draw from, and the compiled one that decides.
+struct Law {
+  Json written;
+  std::shared_ptr<const schema::StructuralSchema> compiled;
+
+  bool allows(const Json& spec) const {
+    ObjectMeta meta;
+    meta.name = "app0";
+    meta.ns = Workload::kNamespace;
+    Json object = newObject(kRelease, meta);
+    object["spec"] = spec;
+    compiled->applyDefaults(object);
+    return compiled->validate(object, nullptr).empty();
+  }
+};
+
+std::optional<Law> releaseLaw() {
+  const auto definitions = daemon::ownDefinitions();
+  if (!definitions) {
+    return std::nullopt;
+  }
+  for (const Json& definition : *definitions) {
+    const Result<schema::Crd> crd = schema::parseCrd(definition);
+    if (crd && crd->kind == kRelease.kind) {
+      const Json* spec = crd->versions.front().schema->source().at({"properties", "spec"});
+      return Law{*spec, crd->versions.front().schema};
     }
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 // The outcome that must not depend on the way there: what runs, and what the API says of it.
@@ -150,18 +171,20 @@ struct Walk {
   std::vector<ReleaseSpec> specs;
 };
 
-Walk drawWalk(std::uint64_t seed, const Json& schema) {
+Walk drawWalk(std::uint64_t seed, const Law& law) {
   Dice dice(Dice::mix(seed ^ 0xac70));
   ReleaseSpec spec = plainSpec("app0");
   spec.health.http = HttpCheck{};
   spec.health.http->port = 8000;
   Json value = toJson(spec);
   Walk walk;
-  for (int i = 0; i < 4; ++i) {
-    Drawer(dice, 8000).draw(schema, "spec", value);
-    Result<ReleaseSpec> next = releaseSpecFromJson(value);
-    if (next) {
-      walk.specs.push_back(*next);
+  for (int tries = 0; tries < 40 && walk.specs.size() < 4; ++tries) {
+    Json next = value;
+    Drawer(dice, 8000).draw(law.written, "spec", next);
+    const Result<ReleaseSpec> read = releaseSpecFromJson(next);
+    if (read && law.allows(next)) {
+      walk.specs.push_back(*read);
+      value = std::move(next);
     }
   }
   return walk;
@@ -212,13 +235,12 @@ Outcome playWalk(Shelf& shelf, std::uint64_t seed, const Walk& walk) {
 
 Totals acto(Shelf& shelf, std::uint64_t first, std::uint64_t count, const Share& share) {
   Totals totals;
-  const auto definitions = daemon::ownDefinitions();
-  const Json* schema = definitions ? releaseSchema(*definitions) : nullptr;
-  for (std::uint64_t i = share.index; schema != nullptr && i < count; i += share.of) {
+  const std::optional<Law> law = releaseLaw();
+  for (std::uint64_t i = share.index; law && i < count; i += share.of) {
     if (share.enough && share.enough(totals)) {
       break;
     }
-    const Walk walk = drawWalk(first + i, *schema);
+    const Walk walk = drawWalk(first + i, *law);
     if (!walk.specs.empty()) {
       totals.add(playWalk(shelf, first + i, walk), "acto");
     }

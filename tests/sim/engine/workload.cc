@@ -92,9 +92,12 @@ void Workload::ensure(const Kind& kind, const Json& object) {
   world_.user([kind, object](apiserver::InProcessApi& api) {
     const Result<ObjectPtr> made = api.create(kind, object);
     if (made.code() == Code::AlreadyExists) {
-      Json patch = Json::object({{"spec", *object.find("spec")}});
-      const Json* meta = object.find("metadata");
-      return api.mergePatch(kind, {Workload::kNamespace, meta->getString("name")}, patch).status();
+      const ObjectKey key{Workload::kNamespace, object.find("metadata")->getString("name")};
+      const Result<ObjectPtr> known = api.get(kind, key);
+      SLIPWAY_RETURN_IF_ERROR(known.status());
+      Json next = **known;
+      next["spec"] = *object.find("spec");
+      return api.update(kind, next).status();
     }
     return made.status();
   });

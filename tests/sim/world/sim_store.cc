@@ -16,6 +16,14 @@ const Record* SimDisk::find(const std::string& key) const {
   return found == current.end() ? nullptr : &history.at(found->second);
 }
 
+void SimDisk::forget(Revision upTo) {
+  for (auto it = history.begin(); it != history.end() && it->first <= upTo;) {
+    const auto live = current.find(it->second.key);
+    it = live != current.end() && live->second == it->first ? std::next(it) : history.erase(it);
+  }
+  compacted = std::max(compacted, upTo);
+}
+
 Status SimStore::load(const std::function<void(const Record&)>& visit) {
   for (const auto& [key, revision] : disk_.current) {
     visit(disk_.history.at(revision));
@@ -86,11 +94,7 @@ Result<std::vector<Record>> SimStore::history(Revision after, std::size_t limit)
 
 Status SimStore::compact(Revision upTo) {
   SLIPWAY_RETURN_IF_ERROR(waitDurable(std::min(upTo, last_)));
-  for (auto it = disk_.history.begin(); it != disk_.history.end() && it->first <= upTo;) {
-    const auto live = disk_.current.find(it->second.key);
-    it = live != disk_.current.end() && live->second == it->first ? std::next(it) : disk_.history.erase(it);
-  }
-  disk_.compacted = std::max(disk_.compacted, upTo);
+  disk_.forget(upTo);
   return {};
 }
 

@@ -17,6 +17,8 @@ struct SimDisk {
   Revision compacted = 0;
 
   const Record* find(const std::string& key) const;
+  // Compaction: superseded values and deletions at or below `upTo` go.
+  void forget(Revision upTo);
 };
 
 // The Store port on a simulated disk. A commit is synced where somebody waits for it, which is where it may go wrong.

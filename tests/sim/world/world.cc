@@ -341,6 +341,10 @@ void World::boot() {
 
 void World::restartLater() {
   process_.reset();
+  // The store forgets old changes now and then; watches do not outlive a process here.
+  if (dice_.chance(0.9)) {
+    disk_.forget(disk_.last > 16 ? disk_.last - 16 : 0);
+  }
   restarting_ = true;
   Duration pause = dice_.between(std::chrono::milliseconds(200), std::chrono::seconds(5));
   if (faults_.strikes(10)) {
