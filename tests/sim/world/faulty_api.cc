@@ -127,6 +127,11 @@ Result<ObjectList> FaultyApi::list(const Kind& kind, const std::string& ns) cons
   return now;
 }
 
+// Events are told, not promised: a crash beside one is a crash beside the next effect.
+Result<ObjectPtr> FaultyApi::tell(const std::function<Result<ObjectPtr>()>& effect) {
+  return ports_.faults.strikes(22) ? Result<ObjectPtr>(busy()) : effect();
+}
+
 Result<ObjectPtr> FaultyApi::write(const std::function<Result<ObjectPtr>()>& effect) {
   if (!ports_.before()) {
     return dead();
@@ -150,7 +155,8 @@ Result<ObjectPtr> FaultyApi::write(const std::function<Result<ObjectPtr>()>& eff
 }
 
 Result<ObjectPtr> FaultyApi::create(const Kind& kind, const Json& object) {
-  return write([&] { return ports_.api.create(kind, object); });
+  const auto effect = [&] { return ports_.api.create(kind, object); };
+  return kind == kEvent ? tell(effect) : write(effect);
 }
 
 Result<ObjectPtr> FaultyApi::update(const Kind& kind, const Json& object) {
@@ -158,7 +164,8 @@ Result<ObjectPtr> FaultyApi::update(const Kind& kind, const Json& object) {
 }
 
 Result<ObjectPtr> FaultyApi::mergePatch(const Kind& kind, const ObjectKey& key, const Json& patch) {
-  return write([&] { return ports_.api.mergePatch(kind, key, patch); });
+  const auto effect = [&] { return ports_.api.mergePatch(kind, key, patch); };
+  return kind == kEvent ? tell(effect) : write(effect);
 }
 
 Status FaultyApi::remove(const Kind& kind, const ObjectKey& key, const std::string& uid) {

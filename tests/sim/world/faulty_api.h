@@ -49,6 +49,7 @@ class FaultyApi final : public ApiReader, public ApiWriter, public StatusWriter,
 
  private:
   class Stream;
+  Result<ObjectPtr> tell(const std::function<Result<ObjectPtr>()>& effect);
   Result<ObjectPtr> write(const std::function<Result<ObjectPtr>()>& effect);
 
   Ports ports_;
