@@ -24,7 +24,7 @@ constexpr const char* kUsage = R"(usage: ./dev sim [OPTIONS]
   --engine NAME     random (default), crash, sieve, acto or all
   --jobs N          processes (default 2)
   --rollouts N      random: go on until so many rollouts were made
-  --seconds N       random: end after so many seconds of real time
+  --seconds N       end after so many seconds of real time, with what was done by then
   --pairs N         crash: how many sampled pairs of crashes (default 200)
   --stop            end at the first violation
   --json            one object on standard output
@@ -135,7 +135,9 @@ Totals work(const Options& options, const Share& given) {
   if (options.engine == "random" || options.engine == "all") {
     totals.add(randomSeeds(shelf, first, count, share));
   }
-  share.enough = [&options](const Totals& seen) { return options.stop && !seen.found.empty(); };
+  share.enough = [&options, until](const Totals& seen) {
+    return (options.stop && !seen.found.empty()) || (until > 0 && secondsNow() > until);
+  };
   if (options.engine == "crash" || options.engine == "all") {
     totals.add(crashPoints(shelf, options.pairs, share));
   }
