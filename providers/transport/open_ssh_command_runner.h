@@ -20,7 +20,8 @@ struct OpenSshOptions {
 // does not work. As strict as the other runner: pinned host keys only, no configuration files, no agent, no forwarding,
 // no terminal. Private keys lie in files of mode 0600 below `directory` until their connection is open.
 // The references must outlive the runner; its destruction ends every process with Cancelled.
-// Errors: Invalid naming the file when the program or the directory cannot be used; Unavailable when there is no thread.
+// Errors: Invalid naming the file when the program or the directory cannot be used; Unavailable when there is no
+// thread.
 Result<std::unique_ptr<CommandRunner>> newOpenSshCommandRunner(const OpenSshOptions& options, Clock& clock,
                                                                Metrics& metrics, Logger& logger);
 

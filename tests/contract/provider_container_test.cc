@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "providers/vm/ssh_vm_provider.h"
-#include "tests/support/real/docker_daemon.h"
 #include "tests/support/fake_artifact.h"
 #include "tests/support/host_shells.h"
 #include "tests/support/local_command_runner.h"
+#include "tests/support/real/docker_daemon.h"
 #include "tests/support/step_driver.h"
 #include "tests/support/temp_dir.h"
 

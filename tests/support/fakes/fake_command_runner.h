@@ -11,7 +11,8 @@ namespace slipway {
 // Keeps the commands it was given; the test ends them.
 class FakeCommandRunner final : public CommandRunner {
  public:
-  std::shared_ptr<RemoteProcess> start(const RemoteTarget& target, RemoteCommand command, RemoteEvents events) override {
+  std::shared_ptr<RemoteProcess> start(const RemoteTarget& target, RemoteCommand command,
+                                       RemoteEvents events) override {
     const std::lock_guard lock(mutex_);
     started_.push_back({target.name, std::move(command), std::move(events)});
     return std::make_shared<Process>();

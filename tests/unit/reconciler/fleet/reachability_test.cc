@@ -122,8 +122,8 @@ TEST_F(Reachability, ARestartAsksNobodyBeforeTheirTurnAndNotAllAtOnce) {
     reconcile(name);
   }
   clock.advance(std::chrono::hours(2));
-  ServerProbe restarted({runner, clock, metrics, [](const ObjectMeta&) { return RemoteTarget{}; },
-                         [](const ObjectKey&) {}});
+  ServerProbe restarted(
+      {runner, clock, metrics, [](const ObjectMeta&) { return RemoteTarget{}; }, [](const ObjectKey&) {}});
   ServerReconciler again({objects, objects, events, metrics, clock}, restarted);
   for (int i = 0; i < 40; ++i) {
     const Result<Action> action = again.reconcile({"default", "app" + std::to_string(i)});
