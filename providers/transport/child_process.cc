@@ -17,13 +17,19 @@
 namespace slipway::transport {
 namespace {
 
+void closeOnce(int& fd) {
+  if (fd >= 0) {
+    ::close(std::exchange(fd, -1));
+  }
+}
+
 // Both ends of three channels; what is still here at the end is closed.
 class Channels {
  public:
   Channels() = default;
   ~Channels() {
     for (int& fd : fds_) {
-      closeEnd(fd);
+      closeOnce(fd);
     }
   }
   Channels(const Channels&) = delete;
@@ -40,11 +46,6 @@ class Channels {
 
  private:
   static bool unblock(int fd) { return ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) == 0; }
-  static void closeEnd(int& fd) {
-    if (fd >= 0) {
-      ::close(std::exchange(fd, -1));
-    }
-  }
 
   std::array<int, 6> fds_{-1, -1, -1, -1, -1, -1};
 };
@@ -111,12 +112,6 @@ class SpawnPlan {
 Status startError(const ChildSpec& spec, int error) {
   const bool scarce = error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
   return {scarce ? Code::Unavailable : Code::Invalid, cat("cannot start ", spec.program, ": ", std::strerror(error))};
-}
-
-void closeOnce(int& fd) {
-  if (fd >= 0) {
-    ::close(std::exchange(fd, -1));
-  }
 }
 
 }  // namespace

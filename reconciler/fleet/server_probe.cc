@@ -3,22 +3,14 @@
 #include <algorithm>
 #include <atomic>
 
+#include "reconciler/base/spread.h"
 #include "reconciler/base/strings.h"
-#include "reconciler/base/system.h"
 
 namespace slipway::fleet {
 namespace {
 
 constexpr int kAtOnce = 16;
 constexpr Duration kFull = std::chrono::milliseconds(500);
-
-double placeOf(const std::string& text) {
-  return static_cast<double>(std::stoul(sha256Hex(text).substr(0, 4), nullptr, 16)) / 65536.0;
-}
-
-Duration part(Duration whole, double fraction) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(whole) * fraction);
-}
 
 }  // namespace
 

@@ -10,42 +10,42 @@
 namespace slipway::planner {
 namespace {
 
-using Batch = std::vector<std::size_t>;  // places in RunStatus::targets
-
-bool contains(const Batch& batch, std::size_t i) { return std::find(batch.begin(), batch.end(), i) != batch.end(); }
-
-// The targets in the order in which they are switched. A function of what a run never changes.
-Batch rolloutOrder(const PlanInput& input, const RollingSettings& rolling) {
-  const auto place = [&](std::size_t i) {
-    return std::find(rolling.order.begin(), rolling.order.end(), input.progress.targets[i].name);
-  };
-  Batch all(input.progress.targets.size());
-  std::iota(all.begin(), all.end(), 0);
-  std::stable_sort(all.begin(), all.end(), [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
-  return all;
-}
-
-std::vector<Batch> batchesOf(const PlanInput& input, StrategyType type) {
-  const RollingSettings rolling = input.run.spec.strategy.rolling.value_or(RollingSettings{});
-  const Batch order = rolloutOrder(input, type == StrategyType::Rolling ? rolling : RollingSettings{});
-  std::size_t size = std::max<std::size_t>(order.size(), 1);
-  if (type == StrategyType::Rolling && !order.empty()) {
-    size = std::min(rolling.batchSize.of(order.size()),
-                    rolling.maxUnavailable.value_or(rolling.batchSize).of(order.size()));
+// The targets in the order in which they are switched, cut into batches. A function of what a run never changes.
+class Batches {
+ public:
+  Batches(const PlanInput& input, StrategyType type) : places_(input.progress.targets.size()) {
+    const std::size_t total = places_.size();
+    const RollingSettings rolling = input.run.spec.strategy.rolling.value_or(RollingSettings{});
+    std::vector<std::size_t> order(total);
+    std::iota(order.begin(), order.end(), 0);
+    if (type == StrategyType::Rolling && total > 0) {
+      const auto named = [&](std::size_t i) {
+        return std::find(rolling.order.begin(), rolling.order.end(), input.progress.targets[i].name);
+      };
+      std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return named(a) < named(b); });
+      each_ = std::min(rolling.batchSize.of(total), rolling.maxUnavailable.value_or(rolling.batchSize).of(total));
+    } else {
+      each_ = std::max<std::size_t>(total, 1);
+    }
+    for (std::size_t place = 0; place < total; ++place) {
+      places_[order[place]] = place;
+    }
   }
-  std::vector<Batch> out;
-  for (std::size_t from = 0; from < order.size(); from += size) {
-    const auto begin = order.begin() + static_cast<std::ptrdiff_t>(from);
-    out.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(std::min(size, order.size() - from)));
-  }
-  return out;
-}
+
+  std::size_t size() const { return (places_.size() + each_ - 1) / each_; }
+  bool has(std::size_t number, std::size_t target) const { return places_[target] / each_ == number; }
+  bool before(std::size_t one, std::size_t other) const { return places_[one] < places_[other]; }
+
+ private:
+  std::vector<std::size_t> places_;  // in that order, by target
+  std::size_t each_ = 1;
+};
 
 // One pass over the record of a run: the first stage that is not through decides what happens next.
 class Pass {
  public:
   Pass(const PlanInput& input, StrategyType type)
-      : input_(input), status_(input.progress), type_(type), batches_(batchesOf(input, type)) {}
+      : input_(input), status_(input.progress), type_(type), batches_(input, type) {}
 
   Plan run() {
     const RunDecisions& decided = status_.decisions;
@@ -71,17 +71,16 @@ class Pass {
     return survey(input_, kind, [](std::size_t) { return true; });
   }
 
-  Stage surveyOf(StepKind kind, const Batch& batch) {
-    Stage stage = survey(input_, kind, [&](std::size_t i) { return contains(batch, i); });
-    const auto place = [&](std::size_t i) { return std::find(batch.begin(), batch.end(), i); };
+  Stage surveyOf(StepKind kind, std::size_t batch) {
+    Stage stage = survey(input_, kind, [&](std::size_t i) { return batches_.has(batch, i); });
     std::sort(stage.ready.begin(), stage.ready.end(),
-              [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
+              [&](std::size_t a, std::size_t b) { return batches_.before(a, b); });
     return stage;
   }
 
-  Stage surveyProcess(StepKind kind, const Batch& batch) {
+  Stage surveyProcess(StepKind kind, std::size_t batch) {
     return survey(input_, kind, [&](std::size_t i) {
-      return contains(batch, i) && runsProcess(input_.run.spec, kind, target(i).name);
+      return batches_.has(batch, i) && runsProcess(input_.run.spec, kind, target(i).name);
     });
   }
 
@@ -215,28 +214,27 @@ class Pass {
 
   // Nothing when the batch is verified and its wait is over.
   std::optional<Plan> deployBatch(std::size_t number) {
-    const Batch& batch = batches_[number];
     if (type_ == StrategyType::Recreate) {
-      const Stage stop = surveyProcess(StepKind::Stop, batch);
+      const Stage stop = surveyProcess(StepKind::Stop, number);
       if (!stop.through()) {
         count("stopped", stop);
         return advance(StepKind::Stop, stop, {RunPhase::Deploying, "Stopping", "stopping the application"});
       }
     }
-    const Stage flip = surveyOf(StepKind::Switch, batch);
+    const Stage flip = surveyOf(StepKind::Switch, number);
     count("switched", surveyAll(StepKind::Switch));
     if (!flip.through()) {
       return advance(StepKind::Switch, flip,
                      {RunPhase::Deploying, "Switching",
                       cat(inBatch(number), "switching ", flip.total, " servers to version ", input_.run.version)});
     }
-    const Stage begin = surveyProcess(StepKind::Start, batch);
+    const Stage begin = surveyProcess(StepKind::Start, number);
     if (!begin.through()) {
       count("activated", begin);
       return advance(StepKind::Start, begin,
                      {RunPhase::Deploying, "Activating", cat(inBatch(number), "activating the new version")});
     }
-    const Stage verify = surveyOf(StepKind::Verify, batch);
+    const Stage verify = surveyOf(StepKind::Verify, number);
     count("verified", surveyAll(StepKind::Verify));
     if (!verify.through()) {
       return advance(StepKind::Verify, verify,
@@ -251,8 +249,10 @@ class Pass {
     const std::string name = cat("after-batch-", number + 1);
     const auto waited = input_.waited.find(name);
     const Duration passed = waited == input_.waited.end() ? Duration(0) : waited->second;
-    const bool nextBegan = std::any_of(batches_[number + 1].begin(), batches_[number + 1].end(),
-                                       [&](std::size_t i) { return wasStarted(target(i), StepKind::Switch); });
+    bool nextBegan = false;
+    for (std::size_t i = 0; i < status_.targets.size(); ++i) {
+      nextBegan = nextBegan || (batches_.has(number + 1, i) && wasStarted(target(i), StepKind::Switch));
+    }
     if (passed >= pause || nextBegan) {
       return std::nullopt;
     }
@@ -318,15 +318,15 @@ class Pass {
   // The batch that was begun last goes first: it is the one that is out of service.
   Plan undoing() {
     const Stage all = survey(input_, StepKind::Undo, [this](std::size_t i) { return touched(i); });
-    for (auto batch = batches_.rbegin(); batch != batches_.rend(); ++batch) {
+    for (std::size_t batch = batches_.size(); batch-- > 0;) {
       const Stage undo =
-          survey(input_, StepKind::Undo, [&](std::size_t i) { return contains(*batch, i) && touched(i); });
+          survey(input_, StepKind::Undo, [&](std::size_t i) { return batches_.has(batch, i) && touched(i); });
       if (!undo.through()) {
         count("undone", all);
         return takeBack(StepKind::Undo, undo);
       }
       const Stage restart = survey(input_, StepKind::Restart, [&](std::size_t i) {
-        return contains(*batch, i) && touched(i) && !target(i).before.empty() &&
+        return batches_.has(batch, i) && touched(i) && !target(i).before.empty() &&
                runsProcess(input_.run.spec, StepKind::Restart, target(i).name);
       });
       if (!restart.through()) {
@@ -394,7 +394,7 @@ class Pass {
   const PlanInput& input_;
   const RunStatus& status_;
   const StrategyType type_;
-  const std::vector<Batch> batches_;
+  const Batches batches_;
   Plan plan_;
 };
 

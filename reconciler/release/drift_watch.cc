@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "reconciler/base/spread.h"
 #include "reconciler/base/strings.h"
-#include "reconciler/base/system.h"
 #include "reconciler/release/targets.h"
 
 namespace slipway::release {
@@ -11,16 +11,6 @@ namespace {
 
 constexpr Duration kLookTime = std::chrono::seconds(60);
 constexpr Duration kFirstLook = std::chrono::seconds(30);
-
-// Between 0 and 1, the same for one object always.
-double placeOf(const std::string& uid) {
-  const std::string digits = sha256Hex(uid).substr(0, 4);
-  return static_cast<double>(std::stoul(digits, nullptr, 16)) / 65536.0;
-}
-
-Duration part(Duration whole, double fraction) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(whole) * fraction);
-}
 
 DriftSight sightOf(const std::string& server, const StepResult& result) {
   const TargetObservation& seen = result.observed;

@@ -104,8 +104,12 @@ class ReleaseReconciler::Visit {
     SLIPWAY_RETURN_IF_ERROR(objects.status());
     std::vector<ReleaseRun> out;
     for (const ObjectPtr& object : objects->items) {
+      const Json* owner = object->at({"spec", "releaseRef", "uid"});
+      if (owner == nullptr || !(*owner == Json(release_.meta.uid))) {
+        continue;  // before it is decoded: a namespace may hold the runs of very many
+      }
       Result<ReleaseRun> run = runFromJson(*object);
-      if (run && run->spec.releaseUid == release_.meta.uid && runNumber(*run) > 0) {
+      if (run && runNumber(*run) > 0) {
         out.push_back(std::move(*run));
       }
     }

@@ -36,13 +36,13 @@ class BadInput(Scenario):
         self.before = self.snapshot()
 
     def snapshot(self):
-        """Everything a bad request could have changed. What the controller observes by itself meanwhile, whether servers
-        answer, is left out."""
+        """Everything a bad request could have changed. What the controller observes by itself meanwhile (whether servers
+        answer, what runs on them) is left out; a run that it began would be a new object."""
         found = {}
         for path in [f'{GROUP}/releases', f'{GROUP}/servers', f'{GROUP}/destinations', f'{GROUP}/releaseruns',
                      '/api/v1/configmaps', '/api/v1/secrets', '/api/v1/namespaces']:
             for item in self.cluster.request('GET', path)['items']:
-                if path.endswith(('/servers', '/destinations')):
+                if path.startswith(GROUP):
                     item.pop('status', None)
                     for field in ('resourceVersion', 'managedFields'):
                         item['metadata'].pop(field, None)

@@ -72,11 +72,7 @@ class Cluster:
             self.tls.load_cert_chain(file.name)
 
     def log(self):
-        try:
-            with open(self.log_path, errors='replace') as file:
-                return file.read()
-        except OSError:
-            return ''
+        return processes.text_of(self.log_path)
 
     def kill(self):
         """As a power cut would: no warning, no clean-up."""

@@ -53,11 +53,7 @@ catch_workers_output = yes
             self.process.wait(20)
 
     def log(self):
-        try:
-            with open(self.log_path, errors='replace') as file:
-                return file.read()
-        except OSError:
-            return ''
+        return processes.text_of(self.log_path)
 
     def reloads(self):
         return self.log().count('reloading: execvp')

@@ -31,6 +31,15 @@ def end(pid, started, seconds=10.0):
             time.sleep(0.02)
 
 
+def text_of(path):
+    """What a file holds now; '' when it is not there."""
+    try:
+        with open(path, errors='replace') as file:
+            return file.read()
+    except OSError:
+        return ''
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))

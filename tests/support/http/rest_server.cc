@@ -3,31 +3,16 @@
 #include <cstdlib>
 #include <mutex>
 
-#include <arpa/inet.h>
 #include <cpprest/containerstream.h>
 #include <cpprest/http_listener.h>
-#include <netinet/in.h>
 #include <pplx/threadpool.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "tests/support/http/unused_port.h"
 
 namespace slipway {
 namespace {
 
 using web::http::experimental::listener::http_listener;
-
-// The listener cannot be asked which port it got: one that was free a moment ago, and another when it is not any more.
-int freePort() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
 
 // Without the body: waiting for it here would hold a thread that others need to give us theirs.
 RestServer::Request headOf(const web::http::http_request& message) {
@@ -63,7 +48,7 @@ struct RestServer::State {
   std::unique_ptr<http_listener> listener;
 
   bool open() {
-    port = freePort();
+    port = unusedPort();  // the listener cannot be asked which one it got
     listener = std::make_unique<http_listener>("http://127.0.0.1:" + std::to_string(port));
     listener->support([this](const web::http::http_request& message) {
       message.extract_vector()
