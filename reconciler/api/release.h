@@ -10,6 +10,7 @@
 #include "reconciler/api/conditions.h"
 #include "reconciler/api/meta.h"
 #include "reconciler/api/source_spec.h"
+#include "reconciler/api/traffic.h"
 #include "reconciler/base/clock.h"
 #include "reconciler/base/json.h"
 #include "reconciler/base/status.h"
@@ -135,6 +136,7 @@ struct ReleaseSpec {
   std::optional<ProcessCommand> process;  // nothing: none
   Strategy strategy;
   Health health;
+  std::optional<TrafficSpec> traffic;  // nothing: no proxy of ours
   RollbackPolicy rollback = RollbackPolicy::Automatic;
   int maxParallel = 5;
   Duration prepareTimeout = std::chrono::minutes(30);

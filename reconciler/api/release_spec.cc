@@ -354,6 +354,9 @@ Result<ReleaseSpec> releaseSpecFromJson(const Json& json) {
   readProcess(fields.child("process"), out.process, fields);
   readStrategy(fields.child("strategy"), out.strategy, fields);
   readHealth(fields.child("health"), out.health, fields);
+  if (const Json* traffic = fields.child("traffic"); traffic != nullptr && traffic->isObject()) {
+    readTraffic(*traffic, out.traffic.emplace(), fields);
+  }
   FieldReader rollback(fields.child("rollback"), "spec.rollback");
   rollback.readEnum("policy", {"Automatic", "Freeze", "None"}, out.rollback);
   FieldReader concurrency(fields.child("concurrency"), "spec.concurrency");
@@ -381,6 +384,9 @@ Json toJson(const ReleaseSpec& spec) {
   }
   out["strategy"] = strategyToJson(spec.strategy);
   out["health"] = healthToJson(spec.health);
+  if (spec.traffic.has_value()) {
+    out["traffic"] = toJson(*spec.traffic);
+  }
   out["rollback"] = Json::object({{"policy", policyName(spec.rollback)}});
   out["concurrency"] = Json::object({{"maxParallel", spec.maxParallel}});
   out["timeouts"] = Json::object({{"prepare", formatDuration(spec.prepareTimeout)}});

@@ -91,6 +91,18 @@ ReleaseSpec fullSpec() {
   spec.health.container = ContainerCheck{"web"};
   spec.health.exec = ExecCheck{"true"};
   spec.health.beforeSwitch = ExecCheck{"true"};
+  spec.traffic = TrafficSpec{ProxyType::HaProxy,
+                             {"edge1"},
+                             "shop",
+                             "shop-write",
+                             8080,
+                             "/etc/x.cfg",
+                             "/run/x.sock",
+                             "/run/x.pid",
+                             "check",
+                             "reload",
+                             std::chrono::seconds(20),
+                             std::chrono::minutes(1)};
   return spec;
 }
 
@@ -119,7 +131,8 @@ TEST(KindsMatchCrds, DefaultsOfTheCrdAreTheDefaultsOfTheType) {
   Json object = *parseJson(
       R"({"spec":{"source":{"directory":{"path":"/s"}},"destinations":[{"name":"web"}],"layout":{"root":"/r"},
           "build":[{"name":"a","run":"b"}],"process":{"command":{"reload":"r"}},
-          "health":{"http":{},"exec":{"run":"x"},"beforeSwitch":{"exec":{"run":"y"}}}}})");
+          "health":{"http":{},"exec":{"run":"x"},"beforeSwitch":{"exec":{"run":"y"}}},
+          "traffic":{"type":"caddy","service":"shop"}}})");
   const ReleaseSpec plain = *releaseSpecFromJson(*object.find("spec"));
   parsed->versions.front().schema->applyDefaults(object);
   EXPECT_EQ(*releaseSpecFromJson(*object.find("spec")), plain);
