@@ -84,16 +84,18 @@ Duration ServerProbe::tend(const Server& server) {
 
 void ServerProbe::ask(const Server& server, const std::shared_ptr<Asking>& asking) {
   ++shared_->running;
-  const auto answered = [asking, shared = shared_, &clock = ports_.clock, &metrics = ports_.metrics, wake = ports_.wake,
-                         key = server.meta.key()](const Status& status) {
+  // What answers late finds nobody when the server was forgotten meanwhile. Were it an owner, a command that never ends
+  // would hold its own handle.
+  const auto answered = [weak = std::weak_ptr(asking), shared = shared_, &clock = ports_.clock,
+                         &metrics = ports_.metrics, wake = ports_.wake, key = server.meta.key()](const Status& status) {
     --shared->running;
     metrics.add("slipway_server_probes_total", {{"result", status ? "ok" : std::string(codeName(status.code()))}});
     std::shared_ptr<RemoteProcess> process;  // let go of outside the lock
-    {
-      const std::lock_guard lock(asking->mutex);
-      asking->waiting = false;
-      asking->sight = ServerSight{clock.wall(), status};
-      process = std::move(asking->process);
+    if (const std::shared_ptr<Asking> still = weak.lock(); still != nullptr) {
+      const std::lock_guard lock(still->mutex);
+      still->waiting = false;
+      still->sight = ServerSight{clock.wall(), status};
+      process = std::move(still->process);
     }
     wake(key);
   };
