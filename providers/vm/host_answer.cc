@@ -92,8 +92,9 @@ void HostAnswer::takeObservation(std::string_view word, std::string_view rest) {
     seen.previous = rest;
   } else if (word == "problem") {
     seen.problem += cat(seen.problem.empty() ? "" : "; ", printable(rest));
-  } else if (word == "fence") {
+  } else if (word == "fence" || word == "fenced") {
     seen.fence = numberOr<std::uint64_t>(rest, 0);
+    result_.fenced = word == "fenced";
   } else if (word == "free") {
     seen.freeBytes = numberOr<std::int64_t>(rest, -1);
   } else if (word == "release") {

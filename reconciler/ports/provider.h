@@ -121,6 +121,7 @@ struct StepResult {
   Outcome outcome = Outcome::Done;
   Status status;        // ok when Done
   bool noRoom = false;  // refused because disk space, inodes, memory or processes ran out there
+  bool fenced = false;  // refused because the target has seen a higher number: observed.fence
   bool alreadyDone = false;
   std::string phase;   // the named part that failed: "fetch", "link-shared", a build step's name, "required-files"
   int exitCode = -1;   // of the user's command that failed; -1: none did

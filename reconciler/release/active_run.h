@@ -68,6 +68,9 @@ struct ActiveRun {
   std::optional<SteadyTime> nextFetch;
   std::shared_ptr<const Artifact> artifact;
   std::map<std::string, LeaseGrant> grants;  // by destination
+  // By destination: what servers refused our number for; by operation: how often.
+  std::map<std::string, std::uint64_t> seenFences;
+  std::map<std::string, int> fenceRefusals;
   SteadyTime renewedAt{};
   std::set<std::string> inFlight;  // operation ids
   std::set<std::string> aborting;

@@ -10,6 +10,7 @@
 #include "reconciler/release/step_records.h"
 #include "reconciler/release/summary.h"
 #include "reconciler/release/targets.h"
+#include "reconciler/release/used_fences.h"
 
 namespace slipway::release {
 namespace {
@@ -74,6 +75,9 @@ void RunDriver::takeResult(RunTarget& target, std::size_t index, StepKind kind, 
     return;
   }
   const StepResult& result = *message.result;
+  if (takeFenceRefusal(target, target.steps[kind], result)) {
+    return;
+  }
   if (!applyResult(target, kind, message.operationId, result, services_.clock.wall())) {
     return;
   }
@@ -171,28 +175,62 @@ Status RunDriver::holdLeases() {
     destinations.insert(target.destination);
   }
   const bool renew = services_.clock.steady() - active_.renewedAt >= leaseCheck();
-  const std::string holder = cat(services_.holder, "/", run_.meta.name);
   for (const std::string& destination : destinations) {
-    const ObjectKey key = leaseKey(run_.meta.ns, run_.spec.release, destination);
-    if (active_.grants.contains(destination)) {
-      if (!renew) {
-        continue;
-      }
-      if (Status renewed = services_.leases.renew(key, holder); !renewed) {
-        active_.grants.erase(destination);
-        return renewed;
-      }
-      continue;
-    }
-    Result<LeaseGrant> grant = services_.leases.acquire(key, holder, kLease);
-    SLIPWAY_RETURN_IF_ERROR(grant.status());
-    active_.grants[destination] = *grant;
-    run_.status.fence = std::max(run_.status.fence, grant->fence);
+    SLIPWAY_RETURN_IF_ERROR(holdLease(destination, renew));
   }
   if (renew) {
     active_.renewedAt = services_.clock.steady();
   }
   return Status::ok();
+}
+
+Status RunDriver::holdLease(const std::string& destination, bool renew) {
+  const ObjectKey key = leaseKey(run_.meta.ns, run_.spec.release, destination);
+  const std::string holder = cat(services_.holder, "/", run_.meta.name);
+  const auto seen = active_.seenFences.find(destination);
+  const std::uint64_t above = seen == active_.seenFences.end() ? 0 : seen->second + 1;
+  // A record with a higher number than ours: whoever wrote it has the lease now, or had it before us.
+  const std::uint64_t needed = std::max(above, before_.fence);
+  const auto held = active_.grants.find(destination);
+  const bool enough = held != active_.grants.end() && held->second.fence >= needed;
+  if (enough && !renew) {
+    return Status::ok();
+  }
+  if (enough) {
+    Status renewed = services_.leases.renew(key, holder);
+    if (!renewed) {
+      active_.grants.erase(held);
+    }
+    return renewed;
+  }
+  const std::uint64_t others = held == active_.grants.end() ? usedByOthers(services_.reader, run_) : 0;
+  const std::uint64_t known = others == 0 ? 0 : others + 1;
+  Result<LeaseGrant> grant = services_.leases.acquire(key, {holder, kLease, std::max(known, needed)});
+  if (!grant) {
+    active_.grants.erase(destination);
+    return grant.status();
+  }
+  active_.grants[destination] = *grant;
+  run_.status.fence = std::max(run_.status.fence, grant->fence);
+  return Status::ok();
+}
+
+// A server has seen a higher number than ours: another controller has taken over, or the lease was deleted and made
+// again with a lower one. Which of the two it is the lease says, when it is asked for a higher number. The step did not
+// happen and stays as it is: it is started again with what was granted. A switch is tried again as any other, with the
+// rest of its wave.
+bool RunDriver::takeFenceRefusal(const RunTarget& target, const StepRecord& record, const StepResult& result) {
+  constexpr int kRefusals = 3;  // of one step; a server that always asks for more is in the wrong
+  if (!result.fenced || result.observed.fence >= kHighestFence ||
+      ++active_.fenceRefusals[record.operationId] > kRefusals) {
+    return false;
+  }
+  std::uint64_t& seen = active_.seenFences[target.destination];
+  seen = std::max(seen, result.observed.fence);
+  services_.logger.warn(
+      "a server has seen a higher fencing number",
+      {{"run", run_.meta.key().toString()}, {"server", target.name}, {"seen", std::to_string(result.observed.fence)}});
+  return target.step(StepKind::Switch) != &record;
 }
 
 Duration RunDriver::leaseCheck() const { return kLease / 3; }
@@ -312,6 +350,7 @@ Result<Action> RunDriver::advance() {
       }
     }
     SLIPWAY_RETURN_IF_ERROR(save());
+    SLIPWAY_RETURN_IF_ERROR(checkRecorded());
     launch(fresh);
     kill(plan.abort);
     return Action{std::min(plan.checkAgain.value_or(leaseCheck()), leaseCheck())};
@@ -415,6 +454,18 @@ bool RunDriver::moves(const RunTarget& target) const {
     const StepRecord* record = target.step(kind);
     return record != nullptr && active_.inFlight.contains(record->operationId);
   });
+}
+
+// In every build: whoever acts has written its number into the record before. That makes the next save of the holder
+// that it replaced a conflict.
+Status RunDriver::checkRecorded() const {
+  for (const auto& [destination, grant] : active_.grants) {
+    if (grant.fence > before_.fence) {
+      return {Code::Internal, cat("fencing number ", grant.fence, " of destination ", destination,
+                                  " is not in the record, which has ", before_.fence, ": nothing is started")};
+    }
+  }
+  return Status::ok();
 }
 
 void RunDriver::launch(const std::vector<planner::PlannedStep>& wave) {

@@ -33,6 +33,8 @@ class RunDriver {
   void takeResult(RunTarget& target, std::size_t index, StepKind kind, const Message& message);
   Result<Action> begin();  // lock, leases, source; ok without requeue when all is there
   Status holdLeases();
+  Status holdLease(const std::string& destination, bool renew);
+  bool takeFenceRefusal(const RunTarget& target, const StepRecord& record, const StepResult& result);
   std::optional<std::string> destinationLock() const;
   Result<bool> haveArtifact();  // false: still on its way
   void startFetch();
@@ -45,6 +47,7 @@ class RunDriver {
   Status enter(RunPhase phase, const std::string& reason, const std::string& message);
   void measurePhase(RunPhase next) const;
   bool moves(const RunTarget& target) const;
+  Status checkRecorded() const;
   void launch(const std::vector<planner::PlannedStep>& wave);
   void kill(const std::vector<std::string>& operations);
   LaunchContext launchContext() const;

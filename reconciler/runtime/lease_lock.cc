@@ -21,9 +21,9 @@ const Json& specOf(const Json& object) {
   return spec == nullptr ? kNone : *spec;
 }
 
-Json heldSpec(const std::string& holder, Duration duration, std::int64_t transitions, const std::string& now) {
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(duration).count();
-  return Json::object({{"holderIdentity", holder},
+Json heldSpec(const LeaseClaim& claim, std::int64_t transitions, const std::string& now) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(claim.duration).count();
+  return Json::object({{"holderIdentity", claim.holder},
                        {"leaseDurationSeconds", std::max<std::int64_t>(1, seconds)},
                        {"acquireTime", now},
                        {"renewTime", now},
@@ -36,9 +36,18 @@ Duration durationOf(const Json& spec) {
 }
 
 // A lease that was deleted must not start again below what targets have seen of it: it starts at the minutes since
-// 1970, which fits an int32 and outgrows any number of acquisitions of one lease.
+// 1970, which fits an int32 and outgrows any number of acquisitions of one lease. A clock that went back is what
+// LeaseClaim::atLeast is for.
 std::int64_t firstNumber(WallTime now) {
   return std::max<std::int64_t>(1, std::chrono::floor<std::chrono::minutes>(now.time_since_epoch()).count());
+}
+
+// leaseTransitions is an int32. A number that leaves no room to grow, which a target would have to make up, is refused.
+Status checkNumber(const ObjectKey& lease, std::uint64_t number) {
+  return number < kHighestFence
+             ? Status()
+             : Status(Code::Invalid, cat("lease ", lease.toString(), " cannot get the fencing number ", number,
+                                         ": the highest is ", kHighestFence));
 }
 
 }  // namespace
@@ -67,13 +76,13 @@ Result<ObjectPtr> LeaseLock::write(const ObjectKey& lease, const Json& current, 
   return writer_.mergePatch(kLease, lease, Json::object({{"metadata", meta}, {"spec", std::move(spec)}}));
 }
 
-Result<LeaseGrant> LeaseLock::create(const ObjectKey& lease, const std::string& holder, Duration duration) {
+Result<LeaseGrant> LeaseLock::create(const ObjectKey& lease, const LeaseClaim& claim) {
   const WallTime now = clock_.wall();
-  const std::int64_t number = firstNumber(now);
+  const std::int64_t number = std::max(firstNumber(now), static_cast<std::int64_t>(claim.atLeast) + 1);
   Json object = Json::object({{"apiVersion", kLease.apiVersion()}, {"kind", kLease.kind}});
   object["metadata"]["name"] = lease.name;
   object["metadata"]["namespace"] = lease.ns;
-  object["spec"] = heldSpec(holder, duration, number, formatMicroTime(now));
+  object["spec"] = heldSpec(claim, number, formatMicroTime(now));
   const auto made = writer_.create(kLease, object);
   if (!made) {
     if (made.code() != Code::AlreadyExists) return made.status();
@@ -83,13 +92,14 @@ Result<LeaseGrant> LeaseLock::create(const ObjectKey& lease, const std::string& 
   return LeaseGrant{static_cast<std::uint64_t>(number)};
 }
 
-Result<LeaseGrant> LeaseLock::acquire(const ObjectKey& lease, const std::string& holder, Duration duration) {
+Result<LeaseGrant> LeaseLock::acquire(const ObjectKey& lease, const LeaseClaim& claim) {
+  SLIPWAY_RETURN_IF_ERROR(checkNumber(lease, claim.atLeast));
   const auto seen = look(lease);
-  if (seen.code() == Code::NotFound) return create(lease, holder, duration);
+  if (seen.code() == Code::NotFound) return create(lease, claim);
   if (!seen) return seen.status();
   const Json& spec = specOf(*seen->object);
   const std::string owner = spec.getString("holderIdentity");
-  const bool ours = owner == holder;
+  const bool ours = owner == claim.holder;
   if (!ours && !owner.empty()) {
     const SteadyTime expires = seen->since + durationOf(spec);
     const SteadyTime now = clock_.steady();
@@ -97,10 +107,11 @@ Result<LeaseGrant> LeaseLock::acquire(const ObjectKey& lease, const std::string&
       return Status(Code::Conflict, cat("lease ", lease.toString(), " is held by ", owner, " for another ",
                                         formatDuration(expires - now), " unless it is renewed"));
     }
-    log_.warn("taking over an expired lease", {{"lease", lease.toString()}, {"from", owner}, {"to", holder}});
+    log_.warn("taking over an expired lease", {{"lease", lease.toString()}, {"from", owner}, {"to", claim.holder}});
   }
-  const std::int64_t number = spec.getInt("leaseTransitions") + (ours ? 0 : 1);
-  Json next = heldSpec(holder, duration, number, formatMicroTime(clock_.wall()));
+  const std::int64_t known = std::max(spec.getInt("leaseTransitions"), static_cast<std::int64_t>(claim.atLeast));
+  const std::int64_t number = known + (ours ? 0 : 1);
+  Json next = heldSpec(claim, number, formatMicroTime(clock_.wall()));
   if (ours && spec.find("acquireTime") != nullptr) next["acquireTime"] = *spec.find("acquireTime");
   const auto written = write(lease, *seen->object, std::move(next));
   if (!written) return written.status().withContext(cat("lease ", lease.toString()));

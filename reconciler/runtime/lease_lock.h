@@ -20,7 +20,7 @@ class LeaseLock final : public Leases {
   LeaseLock(const ApiReader& reader, ApiWriter& writer, Clock& clock, Logger& log)
       : reader_(reader), writer_(writer), clock_(clock), log_(log) {}
 
-  Result<LeaseGrant> acquire(const ObjectKey& lease, const std::string& holder, Duration duration) override;
+  Result<LeaseGrant> acquire(const ObjectKey& lease, const LeaseClaim& claim) override;
   Status renew(const ObjectKey& lease, const std::string& holder) override;
   Status release(const ObjectKey& lease, const std::string& holder) override;
 
@@ -37,7 +37,7 @@ class LeaseLock final : public Leases {
 
   Result<Seen> look(const ObjectKey& lease);
   Seen remember(const ObjectKey& lease, const ObjectPtr& object);
-  Result<LeaseGrant> create(const ObjectKey& lease, const std::string& holder, Duration duration);
+  Result<LeaseGrant> create(const ObjectKey& lease, const LeaseClaim& claim);
   Result<ObjectPtr> write(const ObjectKey& lease, const Json& current, Json spec);
   // Renews or gives back what is `holder`'s, again when another write of its own came between.
   Status change(const ObjectKey& lease, const std::string& holder, bool release);

@@ -286,6 +286,10 @@ TEST_P(Prepare, ALowerFencingNumberIsRefused) {
   const StepResult refused = driver.run("op-2", step("2"));
   EXPECT_EQ(refused.status.code(), Code::Conflict);
   EXPECT_NE(refused.status.message().find("fencing number 6 is lower than 7"), std::string::npos);
+  EXPECT_TRUE(refused.fenced);
+  EXPECT_EQ(refused.observed.fence, 7U);
+  driver.fence = 8;
+  EXPECT_TRUE(driver.run("op-2", step("2")).status) << "the same operation with a number above";
 }
 
 TEST_P(Prepare, EnvironmentsAreApart) {

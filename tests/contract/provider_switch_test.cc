@@ -22,7 +22,7 @@ class Switch : public testing::TestWithParam<HostShell> {
   void SetUp() override {
     if (!GetParam().usable()) GTEST_SKIP() << GetParam().name << " is not installed";
   }
-  std::string next() { return "op-" + std::to_string(++operations); }
+  std::string next() { return run + ".op-" + std::to_string(++operations); }
   // Prepares the release on one target and answers its digest.
   std::string prepare(const std::string& id, const std::string& target = "one") {
     const auto artifact =
@@ -45,6 +45,7 @@ class Switch : public testing::TestWithParam<HostShell> {
   LocalCommandRunner runner{GetParam().words, GetParam().path};
   std::unique_ptr<Provider> provider = vm::newSshVmProvider(runner, *clock, metrics, logger);
   StepDriver driver{*provider, *clock, dir / "app"};
+  std::string run = "run-1";  // whose operations these are
   int operations = 0;
 };
 
@@ -94,10 +95,46 @@ TEST_P(Switch, ASwitchCutBetweenItsTwoRenamesIsTakenBackByTheJournal) {
   const std::string digest = prepare("3");
   // What a crash there leaves: the intent, and `previous` moved already.
   const std::string journal = driver.root() + "/.state/production/journal";
-  writeFile(journal, readFile(journal) + "t\tintent\top-x\t3\treleases/production/2\treleases/production/1\n");
+  writeFile(journal, readFile(journal) + "t\tintent\trun-1.op-x\t3\treleases/production/2\treleases/production/1\n");
   fs::remove(driver.root() + "/previous-production");
   fs::create_symlink("releases/production/2", driver.root() + "/previous-production");
-  ASSERT_TRUE(driver.run("op-x", SwitchStep{"3", digest}).status);
+  ASSERT_TRUE(driver.run("run-1.op-x", SwitchStep{"3", digest}).status);
+  ASSERT_TRUE(driver.run(next(), UndoStep{"3", "2"}).status);
+  EXPECT_EQ(link("current"), "releases/production/2");
+  EXPECT_EQ(link("previous"), "releases/production/1");
+}
+
+// The first version went live over nothing; a later run that was to bring it back ended before its switch.
+TEST_P(Switch, UndoOfARunThatDidNotSwitchLeavesTheLinksWhateverAnEarlierRunDid) {
+  ASSERT_TRUE(flip("1").status);
+  ASSERT_TRUE(flip("2").status);
+  run = "run-2";
+  const StepResult undone = driver.run(next(), UndoStep{"1", "2"});
+  ASSERT_TRUE(undone.status) << undone.status.toString();
+  EXPECT_TRUE(undone.alreadyDone);
+  EXPECT_EQ(link("current"), "releases/production/2");
+  EXPECT_EQ(link("previous"), "releases/production/1");
+}
+
+// One server of a mixed fleet had the version already: it keeps it, though it once came there from nothing.
+TEST_P(Switch, UndoKeepsWhatWasLiveBeforeTheRunThoughItIsTheSameVersion) {
+  ASSERT_TRUE(flip("1").status);
+  run = "run-2";
+  ASSERT_TRUE(flip("1").alreadyDone);
+  const StepResult undone = driver.run(next(), UndoStep{"1", "1"});
+  ASSERT_TRUE(undone.status) << undone.status.toString();
+  EXPECT_EQ(link("current"), "releases/production/1");
+}
+
+// An intent that came to nothing says nothing of a later switch to the same version.
+TEST_P(Switch, AnOldIntentDoesNotSpeakForALaterSwitch) {
+  ASSERT_TRUE(flip("1").status);
+  ASSERT_TRUE(flip("2").status);
+  const std::string digest = prepare("3");
+  const std::string journal = driver.root() + "/.state/production/journal";
+  writeFile(journal, readFile(journal) + "t\tintent\trun-0.op-x\t3\treleases/production/2\treleases/production/0\n");
+  run = "run-2";
+  ASSERT_TRUE(driver.run(next(), SwitchStep{"3", digest}).status);
   ASSERT_TRUE(driver.run(next(), UndoStep{"3", "2"}).status);
   EXPECT_EQ(link("current"), "releases/production/2");
   EXPECT_EQ(link("previous"), "releases/production/1");

@@ -35,6 +35,9 @@ PROPERTIES = {
 SIZES = [(3, 2, 1), (5, 2, 1), (3, 2, 2)]
 FULL = [(4, 1, 2), (4, 2, 2)]
 
+# Servers, crashes, coordinators, with one deletion of the lease, and the number that a server has seen before.
+LEASES = [(3, 1, 2, 0), (2, 1, 2, 3)]
+
 # Design errors, and the properties that may find them first.
 ERRORS = {
     "VOLATILE_DECISION": "the decision to commit is kept in memory only",
@@ -55,10 +58,21 @@ ERRORS = {
 }
 
 
+# Of the lease and its numbers.
+LEASE_ERRORS = {
+    "LEASE_FORGETS": "a lease that is made again knows nothing of the numbers in the records",
+    "NO_RAISE": "a holder whose number is too low for a server gives up",
+    "RAISES_BLINDLY": "whose number is too low takes a higher one without holding the lease",
+}
+
+
 class Search:
-    def __init__(self, servers, crashes, coordinators, error=None, compact=False):
+    def __init__(self, servers, crashes, coordinators, error=None, compact=False, forgotten=None):
         self.name = f"{servers} servers, {crashes} crashes, {coordinators} coordinator{'s' if coordinators > 1 else ''}"
         self.defines = [f"-DN={servers}", f"-DCR={crashes}", f"-DCOORDS={coordinators}"]
+        if forgotten is not None:
+            self.name += f", a deleted lease, {forgotten} seen before"
+            self.defines += ["-DDELETIONS=1", f"-DFORGOTTEN={forgotten}"]
         self.compact = compact
         if error:
             self.defines.append(f"-DERR_{error}")
@@ -95,7 +109,7 @@ def call(command, folder):
 def sizes_hold(sizes, compact):
     failed = 0
     for size in sizes:
-        search = Search(*size, compact=compact)
+        search = Search(*size[:3], compact=compact, forgotten=size[3] if len(size) > 3 else None)
         try:
             states, seconds, violated = search.run()
         except RuntimeError as error:
@@ -110,9 +124,9 @@ def sizes_hold(sizes, compact):
 
 def errors_found():
     failed = 0
-    for error, meaning in ERRORS.items():
+    for error, meaning in {**ERRORS, **LEASE_ERRORS}.items():
         try:
-            states, seconds, violated = Search(3, 1, 2, error).run()
+            states, seconds, violated = Search(3, 1, 2, error, forgotten=3 if error in LEASE_ERRORS else None).run()
         except RuntimeError as problem:
             violated, states, seconds = None, 0, 0.0
             print(problem)
@@ -136,13 +150,13 @@ def main():
     if given.size:
         numbers = [int(part) for part in given.size.split(",")]
         return sizes_hold([tuple(numbers[:3])], compact=len(numbers) > 3 and numbers[3] == 1)
-    sizes = SIZES + (FULL if given.full else [])
+    sizes = SIZES + LEASES + (FULL if given.full else [])
     failed = sizes_hold(sizes, False)
     print("properties:")
     for name, meaning in PROPERTIES.items():
         print(f"  {name}: {meaning}")
     failed += errors_found()
-    print(f"{len(sizes) + len(ERRORS) - failed} passed, {failed} failed")
+    print(f"{len(sizes) + len(ERRORS) + len(LEASE_ERRORS) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 

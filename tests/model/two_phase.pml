@@ -3,7 +3,8 @@
  * What may happen: a coordinator crashes between any two actions and starts again; it is paused for any time while a
  * second one takes over (COORDS 2), so what it sends may come late; requests and replies are lost; a server's prepare,
  * switch or verification always fails; releases are collected at any moment. Targets refuse older fencing tokens. The
- * run's record is written by compare-and-set.
+ * run's record is written by compare-and-set. A lease may be deleted and made again (DELETIONS), and servers may have
+ * seen a number of which no record is left (FORGOTTEN): who still holds the lease raises its number above that one.
  *
  * Each ERR_... is a design error that the properties must find; run.py says which. Everything durable is global, what a
  * crash forgets is local.
@@ -20,6 +21,12 @@
 #ifndef REMOVALS
 #define REMOVALS 1 /* releases that retention may remove */
 #endif
+#ifndef DELETIONS
+#define DELETIONS 0 /* leases that a person deletes; not between an acquisition and its claim of the record */
+#endif
+#ifndef FORGOTTEN
+#define FORGOTTEN 0 /* the number that a server may have seen before */
+#endif
 #ifndef FAULTY
 #define FAULTY 1 /* servers on which something always fails */
 #endif
@@ -31,6 +38,10 @@ mtype journal = idle; /* the run's record */
 mtype status = idle;  /* what the API reports */
 byte owner = 0;       /* the token of who wrote the record last: taking over is a write of its own */
 byte lease = 0;       /* the newest fencing token */
+#if DELETIONS || FORGOTTEN
+#define TERMS
+byte holder = 0;      /* of the lease: which acquisition */
+#endif
 
 /* On the servers, durable; a bit for each. Live: current is the new release and previous the old one; else current is
  * the old one and previous the older one. */
@@ -51,6 +62,14 @@ byte badVerify = 0;
 byte crashes = 0;
 byte removed = 0;
 byte ended = 0;
+#ifdef TERMS
+byte deletions = 0;
+byte terms = 0;  /* acquisitions of the lease: what tokens stand for */
+byte acted[N];   /* the newest term of which the server took an effect */
+#define TERM term
+#else
+#define TERM token
+#endif
 byte undoneBy = 0; /* the token that undid first; a coordinator that it replaced may be late */
 hidden byte g;
 hidden byte k;
@@ -79,7 +98,11 @@ inline check() {
 
 #define MAY_CRASH crashes < CR -> crashes++; forget(); goto acquire
 
+#ifdef TERMS
+inline forget() { i = 0; ok = false; token = 0; term = 0; view = idle }
+#else
 inline forget() { i = 0; ok = false; token = 0; view = idle }
+#endif
 
 #ifdef ERR_NO_FENCE
 #define REFUSED(t) false
@@ -88,10 +111,29 @@ inline forget() { i = 0; ok = false; token = 0; view = idle }
 #endif
 
 inline accept(t) {
+#ifdef TERMS
+  fenced = (term >= acted[t]);
+  acted[t] = term;
+#else
   fenced = (token >= fence[t]);
+#endif
   assert(fenced);
   fence[t] = token
 }
+
+/* What a server refused: the holder of the lease goes on above the number that the server has seen, and claims the record
+ * with it; nobody else does. */
+#if !defined(TERMS) || defined(ERR_NO_RAISE)
+#define RAISE(t) goto replaced
+#elif defined(ERR_RAISES_BLINDLY)
+#define RAISE(t) lease = fence[t] + 1; token = lease; goto look
+#else
+#define RAISE(t) \
+  if \
+  :: holder == term -> lease = (lease > fence[t] -> lease : fence[t] + 1); token = lease; goto look \
+  :: else -> goto replaced \
+  fi
+#endif
 
 #ifdef ERR_COMMIT_ON_ONE
 #define SEEN(reply) (ok || reply)
@@ -118,7 +160,7 @@ inline switchOn(t) {
      accept(t);
      planKept = (live & BIT(t)) || (hasNew & BIT(t));
      assert(planKept);
-     onlyUndo = (live & BIT(t)) || undoneBy == 0 || token < undoneBy;
+     onlyUndo = (live & BIT(t)) || undoneBy == 0 || TERM < undoneBy;
      assert(onlyUndo);
      live = live | BIT(t);
      check();
@@ -132,7 +174,7 @@ inline undoOn(t) {
   :: accept(t);
      planKept = (hasOld & BIT(t)) && (hasOlder & BIT(t));
      assert(planKept);
-     if :: undoneBy == 0 -> undoneBy = token :: else fi;
+     if :: undoneBy == 0 -> undoneBy = TERM :: else fi;
      live = live & (ALL - BIT(t));
      check();
      if :: skip :: ok = false fi
@@ -186,7 +228,7 @@ inline report(next) {
   :: atomic { i < servers -> \
        if \
        :: MAY_CRASH \
-       :: REFUSED(i) -> goto replaced \
+       :: REFUSED(i) -> RAISE(i) \
        :: !REFUSED(i) -> effect(i); i++ \
        fi }
 
@@ -204,6 +246,9 @@ inline end_() {
 active [COORDS] proctype coordinator() {
   byte i;
   byte token;
+#ifdef TERMS
+  byte term;
+#endif
   bool ok;
   mtype view = idle;
 
@@ -224,17 +269,33 @@ active [COORDS] proctype coordinator() {
           fi;
           k++
        :: else -> break
-       od
+       od;
+#if FORGOTTEN
+       if :: fence[0] = FORGOTTEN :: fence[N - 1] = FORGOTTEN fi
+#endif
     :: _pid != 0 -> lease > 0
     fi
   }
 
 acquire:
   atomic {
-#ifdef ERR_SAME_TOKEN
+#if DELETIONS
+    if
+    :: deletions < DELETIONS && owner == lease -> deletions++; lease = 0
+    :: true -> skip
+    fi;
+#endif
+#if defined(ERR_SAME_TOKEN)
     lease = 1;
+#elif defined(TERMS) && !defined(ERR_LEASE_FORGETS)
+    lease = (lease > owner -> lease : owner) + 1; /* the record outlives the lease */
 #else
     lease++;
+#endif
+#ifdef TERMS
+    terms++;
+    term = terms;
+    holder = terms;
 #endif
     token = lease
   }

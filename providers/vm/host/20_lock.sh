@@ -125,6 +125,12 @@ seenFence() {
   case $seen in '' | *[!0-9]*) seen=0 ;; esac
 }
 
+# The controller learns the number: where the lease is its own it goes on above it.
+refuseOlder() {
+  say "fenced $seen"
+  refuse Conflict "$1"
+}
+
 # The number only grows: where it is ours already there is nothing to guard.
 checkFence() {
   seenFence
@@ -133,7 +139,7 @@ checkFence() {
   seenFence
   if [ "$fence" -lt "$seen" ]; then
     unlock 7 "$state/fence.lock"
-    refuse Conflict "fencing number $fence is lower than $seen, seen in $state: another controller has taken over"
+    refuseOlder "fencing number $fence is lower than $seen, seen in $state: another controller has taken over"
   fi
   if [ "$fence" -gt "$seen" ]; then
     if ! { say "$fence" >"$state/fence.new" && mv -f "$state/fence.new" "$state/fence"; } 2>/dev/null; then

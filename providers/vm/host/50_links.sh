@@ -86,12 +86,14 @@ journal() {
 
 tab=$(printf '\t')
 
-# The newest intent to switch to RELEASE that was not taken back: journalCurrent, journalPrevious. Fails without one.
+# RELEASE RUN: the newest intent to switch to it that was not taken back: journalCurrent, journalPrevious. Fails without
+# one. Only lines of that run count, when one is given: an earlier run may have switched to the same release, from
+# something else.
 lastIntent() {
   journalCurrent=
   [ -s "$state/journal" ] || return 1
-  found=$(awk -F "$tab" -v id="$1" '
-    $4 != id { next }
+  found=$(awk -F "$tab" -v id="$1" -v run="$2" '
+    $4 != id || (run != "" && index($3, run ".") != 1) { next }
     $2 == "intent" { line = $5 FS $6; state = "intent" }
     $2 == "done" { state = "done" }
     $2 == "cancelled" || $2 == "undone" { line = "" }

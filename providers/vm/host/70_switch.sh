@@ -27,10 +27,12 @@ switch() {
   flip
 }
 
-# A switch that was interrupted between its two renames has the true old links in the journal only.
+# A switch that was interrupted between its two renames has the true old links in the journal only: `previous` names
+# what `current` does then.
 arm() {
   [ "$oldCurrent" != "$target" ] || return 0
-  if lastIntent "$release" && [ "$journalState" = intent ] && [ "$journalCurrent" = "$oldCurrent" ]; then
+  if [ "$oldPrevious" = "$oldCurrent" ] && lastIntent "$release" "" &&
+    [ "$journalState" = intent ] && [ "$journalCurrent" = "$oldCurrent" ]; then
     oldPrevious=$journalPrevious
   fi
   stageLink "$target" "current-$environment" || refuseFull "cannot write to $root"
@@ -71,7 +73,7 @@ flip() {
   seenFence
   if [ "$fence" -lt "$seen" ]; then
     disarm
-    refuse Conflict "fencing number $fence is lower than $seen: another controller has taken over"
+    refuseOlder "fencing number $fence is lower than $seen: another controller has taken over"
   fi
   rawLink "current-$environment"
   if [ "$raw" = "$target" ]; then
@@ -105,7 +107,7 @@ undo() {
   isCurrent=$raw
   rawLink "previous-$environment"
   isPrevious=$raw
-  if lastIntent "$release"; then
+  if lastIntent "$release" "${operation%%.*}"; then
     wanted=$journalCurrent
     wantedPrevious=$journalPrevious
   else

@@ -95,6 +95,31 @@ void whileOpen(World& world, Workload& work, Duration when, const std::string& v
   rest(world, work, verb);
 }
 
+// Until the open run says that it does this.
+void untilStep(World& world, Workload& work, std::string_view reason) {
+  for (int second = 0; second < 600; ++second) {
+    const Release* release = work.release(work.apps().front());
+    const auto* open = release == nullptr ? nullptr : world.checker().openRunOf(release->meta.uid);
+    if (open != nullptr && !open->run.status.transitions.empty() &&
+        open->run.status.transitions.back().reason == reason) {
+      return;
+    }
+    world.run(world.time().now() + std::chrono::seconds(1));
+  }
+}
+
+// The wall clock goes back, and a person deletes what told of the numbers that servers have seen.
+void forgetNumbers(World& world, Workload& work) {
+  established(world, work, spec());
+  const std::string app = work.apps().front().name;
+  const std::string run = work.release(work.apps().front())->status.currentRun;
+  world.time().jumpWall(-std::chrono::hours(24 * 200));
+  world.user([app, run](apiserver::InProcessApi& api) {
+    SLIPWAY_RETURN_IF_ERROR(api.remove(kReleaseRun, {Workload::kNamespace, run}, ""));
+    return api.remove(kLease, {Workload::kNamespace, cat("slipway-", app, "-", app)}, "");
+  });
+}
+
 // What runs through by itself.
 std::vector<Scenario> plain() {
   using W = World&;
@@ -177,6 +202,21 @@ std::vector<Scenario> asked() {
          w.run(w.time().now() + std::chrono::seconds(1));
          l.apply(l.apps().front(), "3.0.0");
          rest(w, l, "the third version");
+       }},
+      {"lease-made-again", forgetNumbers, next},
+      {"rollback-abort",
+       [](W w, L l) {
+         ReleaseSpec s = recreateSpec();
+         s.process->stop = "sleep 30; rm /run/8000";
+         established(w, l, s);
+         next(w, l);
+       },
+       [](W w, L l) {
+         l.ask(l.apps().front(), "rollback");
+         untilStep(w, l, "Stopping");
+         l.ask(l.apps().front(), "abort");
+         w.run(w.time().now() + std::chrono::seconds(1));
+         rest(w, l, "abort of a rollback");
        }},
       {"recreate", [](W w, L l) { established(w, l, recreateSpec()); }, next},
       {"recreate-verify-fails", [](W w, L l) { established(w, l, recreateSpec()); },

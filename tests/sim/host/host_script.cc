@@ -384,6 +384,7 @@ std::uint64_t HostScript::seenFence() const {
 bool HostScript::checkFence() {
   const std::uint64_t seen = seenFence();
   if (request_.fence < seen) {
+    say(cat("fenced ", seen));
     refuse("Conflict", cat("fencing number ", request_.fence, " is lower than ", seen, ", seen in ", state_,
                            ": another controller has taken over"));
     return false;

@@ -106,7 +106,7 @@ class HostScript : public std::enable_shared_from_this<HostScript> {
   struct Intent {
     std::string state, current, previous;
   };
-  std::optional<Intent> lastIntent(const std::string& release) const;
+  std::optional<Intent> lastIntent(const std::string& release, const std::string& run) const;
   std::vector<std::string> treeLines(const std::string& directory) const;
   std::string digestOf(const std::vector<std::string>& lines) const;
   std::vector<std::string> deliveredLines(const std::string& directory, const std::vector<std::string>& lines) const;

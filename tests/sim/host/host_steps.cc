@@ -188,7 +188,7 @@ bool HostScript::arm() {
   if (oldCurrent_ == target) {
     return true;
   }
-  const std::optional<Intent> intent = lastIntent(release_);
+  const std::optional<Intent> intent = oldPrevious_ == oldCurrent_ ? lastIntent(release_, "") : std::nullopt;
   if (intent && intent->state == "intent" && intent->current == oldCurrent_) {
     oldPrevious_ = intent->previous;
   }
@@ -242,6 +242,7 @@ void HostScript::guardFired() {
 void HostScript::flip() {
   if (const std::uint64_t seen = seenFence(); request_.fence < seen) {
     disarm();
+    say(cat("fenced ", seen));
     refuse("Conflict",
            cat("fencing number ", request_.fence, " is lower than ", seen, ": another controller has taken over"));
     return;
@@ -285,7 +286,8 @@ void HostScript::undo() {
     const std::string isCurrent = rawLink("current");
     std::string wanted = restoreTo_.empty() ? "-" : cat("releases/", request_.environment, "/", restoreTo_);
     std::string wantedPrevious = rawLink("previous");
-    if (const std::optional<Intent> intent = lastIntent(release_)) {
+    if (const std::optional<Intent> intent =
+            lastIntent(release_, request_.operation.substr(0, request_.operation.find('.')))) {
       wanted = intent->current;
       wantedPrevious = intent->previous;
     }

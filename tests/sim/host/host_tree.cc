@@ -70,12 +70,12 @@ bool HostScript::journal(const std::string& word, const std::string& current, co
                                "\t", current, "\t", previous, "\n"));
 }
 
-std::optional<HostScript::Intent> HostScript::lastIntent(const std::string& release) const {
+std::optional<HostScript::Intent> HostScript::lastIntent(const std::string& release, const std::string& run) const {
   Intent out;
   bool found = false;
   for (const std::string& line : split(host_.files().read(state_ + "/journal").value_or(""), '\n')) {
     const std::vector<std::string> parts = split(line, '\t');
-    if (parts.size() < 6 || parts[3] != release) {
+    if (parts.size() < 6 || parts[3] != release || (!run.empty() && !parts[2].starts_with(run + "."))) {
       continue;
     }
     if (parts[1] == "intent") {

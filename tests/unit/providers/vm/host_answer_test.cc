@@ -18,6 +18,18 @@ TEST(HostAnswer, IgnoresWhatALoginScriptPrintsBeforeTheGreeting) {
   EXPECT_FALSE(answer.ended());
 }
 
+TEST(HostAnswer, ReadsWhichNumberATargetHasSeen) {
+  HostAnswer answer;
+  for (const char* line : {"slipway 1", "fenced 29600001", "outcome refused", "code Conflict", "failed gate",
+                           "message fencing number 7 is lower", "end"}) {
+    answer.takeLine(line);
+  }
+  const StepResult result = answer.result("web1");
+  EXPECT_TRUE(result.fenced);
+  EXPECT_EQ(result.observed.fence, 29600001U);
+  EXPECT_EQ(result.status.code(), Code::Conflict);
+}
+
 TEST(HostAnswer, ReadsAFailure) {
   HostAnswer answer;
   for (const char* line : {"slipway 1", "phase assets", "outcome refused", "code Invalid", "already 0", "failed assets",

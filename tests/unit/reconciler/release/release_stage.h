@@ -47,13 +47,13 @@ class FakeEvents final : public EventSink {
 
 class FakeLeases final : public Leases {
  public:
-  Result<LeaseGrant> acquire(const ObjectKey& lease, const std::string& holder, Duration) override {
+  Result<LeaseGrant> acquire(const ObjectKey& lease, const LeaseClaim& claim) override {
     std::string& owner = holders[lease];
-    if (!owner.empty() && owner != holder) {
+    if (!owner.empty() && owner != claim.holder) {
       return Status(Code::Conflict, cat("lease ", lease.toString(), " is held by ", owner));
     }
-    fence += owner.empty() ? 1 : 0;
-    owner = holder;
+    fence = std::max(fence, claim.atLeast) + (owner.empty() ? 1 : 0);
+    owner = claim.holder;
     return LeaseGrant{fence};
   }
   Status renew(const ObjectKey& lease, const std::string& holder) override {
