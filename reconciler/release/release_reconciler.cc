@@ -45,6 +45,7 @@ class ReleaseReconciler::Visit {
   Result<Action> run() {
     SLIPWAY_RETURN_IF_ERROR(rebuildStatus());
     SLIPWAY_RETURN_IF_ERROR(loadRun());
+    SLIPWAY_RETURN_IF_ERROR(adopt());
     SLIPWAY_RETURN_IF_ERROR(handleRequests());
     supersede();
     SLIPWAY_RETURN_IF_ERROR(drive());
@@ -129,6 +130,51 @@ class ReleaseReconciler::Visit {
     SLIPWAY_RETURN_IF_ERROR(run.status());
     run_ = std::move(*run);
     return Status::ok();
+  }
+
+  // A run of ours that the status does not name: a crash came after it was made, or the answer was lost. It goes on, or
+  // is superseded as any other. One that a request made is left to that request, which is still pending.
+  Status adopt() {
+    if (open()) {
+      return Status::ok();
+    }
+    for (std::int64_t number = release_.status.runCounter + 1;; ++number) {
+      const std::string name = cat(release_.meta.name, "-", number);
+      Result<ObjectPtr> object = services_.reader.get(kReleaseRun, {release_.meta.ns, name});
+      if (!object) {
+        return object.code() == Code::NotFound ? Status::ok() : object.status();
+      }
+      Result<ReleaseRun> run = runFromJson(**object);
+      SLIPWAY_RETURN_IF_ERROR(run.status());
+      if (run->spec.releaseUid != release_.meta.uid) {
+        continue;  // of an earlier Release of this name
+      }
+      if (asked(run->spec.reason)) {
+        return Status::ok();
+      }
+      SLIPWAY_RETURN_IF_ERROR(book());
+      services_.logger.warn("a run that the status does not name goes on", {{"run", run->meta.key().toString()}});
+      begin(std::move(*run), number);
+      return Status::ok();
+    }
+  }
+
+  bool asked(RunReason reason) const {
+    const std::vector<Request> pending = pendingRequests(release_);
+    return std::any_of(pending.begin(), pending.end(), [&](const Request& request) {
+      return (request.verb == Verb::Retry && reason == RunReason::Retry) ||
+             (request.verb == Verb::Rollback && reason == RunReason::Rollback);
+    });
+  }
+
+  void begin(ReleaseRun run, std::int64_t number) {
+    release_.status.runCounter = number;
+    release_.status.identity = run.spec.identity;
+    release_.status.currentRun = run.meta.name;
+    release_.status.drift.clear();
+    removeCondition(release_.status.conditions, "Drifted");
+    run_ = std::move(run);
+    action_ = Action{Duration(0)};
   }
 
   Status handleRequests() {
@@ -308,29 +354,45 @@ class ReleaseReconciler::Visit {
       ++number;
       Result<ObjectPtr> created = services_.writer.create(kReleaseRun, runObject(release_, spec, number));
       if (!created && created.code() == Code::AlreadyExists) {
-        // Ours, made just before a crash; or a namesake's of an earlier Release, whose number is skipped.
-        Result<ReleaseRun> existing = readRun(cat(release_.meta.name, "-", number));
-        if (existing && !isTerminal(existing->status.phase) && existing->spec.identity == spec.identity) {
-          run_ = std::move(*existing);
-          break;
+        Result<std::optional<ReleaseRun>> existing = alreadyThere(cat(release_.meta.name, "-", number), spec);
+        SLIPWAY_RETURN_IF_ERROR(existing.status());
+        if (!existing->has_value()) {
+          continue;
         }
-        continue;
+        begin(std::move(**existing), number);
+        break;
       }
       SLIPWAY_RETURN_IF_ERROR(created.status());
       Result<ReleaseRun> run = runFromJson(**created);
       SLIPWAY_RETURN_IF_ERROR(run.status());
-      run_ = std::move(*run);
+      begin(std::move(*run), number);
       break;
     }
-    release_.status.runCounter = number;
-    release_.status.identity = spec.identity;
-    release_.status.currentRun = run_->meta.name;
     release_.status.observedGeneration = release_.meta.generation;
-    release_.status.drift.clear();
-    removeCondition(release_.status.conditions, "Drifted");
-    action_ = Action{Duration(0)};
     tell(EventType::Normal, "RunCreated", cat("run ", run_->meta.name, " for version ", run_->spec.version));
     return Status::ok();
+  }
+
+  // The run of that name, which cannot be made: the same, made just before a crash; or a namesake's of an earlier
+  // Release (nothing), whose number is skipped. Two runs must not be open at once: another one of ours goes first.
+  Result<std::optional<ReleaseRun>> alreadyThere(const std::string& name, const RunSpec& wanted) const {
+    if (Result<ObjectPtr> seen = services_.reader.get(kReleaseRun, {release_.meta.ns, name}); !seen) {
+      return seen.code() == Code::NotFound
+                 ? Status(Code::Unavailable, cat("run ", name, " is there already, and not seen yet"))
+                 : seen.status();
+    }
+    Result<ReleaseRun> existing = readRun(name);
+    if (!existing && existing.code() == Code::NotFound) {
+      return std::optional<ReleaseRun>();
+    }
+    SLIPWAY_RETURN_IF_ERROR(existing.status());
+    const RunSpec& spec = existing->spec;
+    if (!isTerminal(existing->status.phase) && spec.identity == wanted.identity && spec.reason == wanted.reason &&
+        spec.version == wanted.version) {
+      return std::optional<ReleaseRun>(std::move(*existing));
+    }
+    return Status(wanted.reason == RunReason::Apply ? Code::Unavailable : Code::Invalid,
+                  cat("run ", name, " of version ", spec.version, " was begun before: ask again when it has ended"));
   }
 
   // Between runs: what is on the servers, compared with what the last run left there.

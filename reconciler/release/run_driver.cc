@@ -193,6 +193,9 @@ Status RunDriver::holdLease(const std::string& destination, bool renew) {
   const std::uint64_t needed = std::max(above, before_.fence);
   const auto held = active_.grants.find(destination);
   const bool enough = held != active_.grants.end() && held->second.fence >= needed;
+  if (enough) {  // also when it was granted in a visit whose record did not become durable
+    run_.status.fence = std::max(run_.status.fence, held->second.fence);
+  }
   if (enough && !renew) {
     return Status::ok();
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include <gtest/gtest.h>
 
@@ -15,17 +16,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Stands before every program that the host script runs: counts, and at a given number ends the whole host.
+// Stands before every program that the host script runs: writes it down, and at a given number ends the whole host. A
+// tree that is being removed has lost a file by then: a removal is not one moment.
 constexpr const char* kWrapper = R"(#!/bin/sh
 d=${0%/bin/*}
 read -r k <"$d/kill" || exit 1
 [ "$k" != never ] || exec "/usr/bin/${0##*/}" "$@"
-echo >>"$d/count"
+echo "${0##*/} $*" >>"$d/count"
 [ -e "$d/count" ] || exit 1
 n=0
 while read -r line; do n=$((n + 1)); done <"$d/count"
 if [ "$n" -ge "$k" ]; then
   : >"$d/killed"
+  case "${0##*/} $*" in
+    "rm -rf "*) /usr/bin/find "$2" -type f ! -path '*/.slipway-release/*' 2>/dev/null | {
+      read -r victim && /usr/bin/rm -f "$victim"
+    } ;;
+  esac
   for p in $(/usr/bin/grep -lsz "$d/bin" /proc/[0-9]*/environ); do
     p=${p#/proc/}
     p=${p%/environ}
@@ -73,6 +80,15 @@ class HostImages : public testing::Test {
   }
 
   StepResult run(const std::string& operation, const StepAction& action) { return driver_->run(operation, action); }
+  // The number of the first program after `from` that is called like that, in the step that was last ended; 0: none.
+  int programOf(const std::string& call, int from = 0) const {
+    std::istringstream lines(readFile(dir_ / "count"));
+    int number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      if (++number > from && line.starts_with(call)) return number;
+    }
+    return 0;
+  }
   // False: it came to its end before that many programs.
   bool crashAt(int program, const std::string& operation, const StepAction& action) {
     fs::remove(dir_ / "killed");
@@ -106,7 +122,7 @@ class HostImages : public testing::Test {
     digests_[id] = result.digest;
   }
   void flip(const std::string& id) {
-    const StepResult result = run("switch-" + id, SwitchStep{id, digests_[id]});
+    const StepResult result = run("run-1.switch-" + id, SwitchStep{id, digests_[id]});
     ASSERT_EQ(result.outcome, StepResult::Outcome::Done) << result.status.toString();
   }
   // Release 1 was live before 2, which is live.
@@ -117,13 +133,13 @@ class HostImages : public testing::Test {
       if (HasFatalFailure()) return;
     }
   }
-  void save() {
-    fs::remove_all(dir_ / "saved");
-    fs::copy(driver_->root(), dir_ / "saved", fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  void save(const std::string& as = "saved") {
+    fs::remove_all(dir_ / as);
+    fs::copy(driver_->root(), dir_ / as, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
   }
-  void restore() {
+  void restore(const std::string& from = "saved") {
     fs::remove_all(driver_->root());
-    fs::copy(dir_ / "saved", driver_->root(), fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    fs::copy(dir_ / from, driver_->root(), fs::copy_options::recursive | fs::copy_options::copy_symlinks);
   }
 
   std::string at(const std::string& path) const { return driver_->root() + "/" + path; }
@@ -178,7 +194,18 @@ TEST_F(HostImages, APreparationThatIsCutAnywhereIsNeverHalfReadyAndRunsItsHookAt
   if (HasFatalFailure()) return;
   save();
   const std::size_t hooks = hooksRun();
-  for (int program = 1; crashAt(program, "op-3", preparation("3")); program += stride(9)) {
+  // Once to its end, to know which programs are those of the build.
+  ASSERT_FALSE(crashAt(1'000'000, "op-3", preparation("3")));
+  std::vector<int> points{programOf("mkdir -p out"), programOf("mkdir -p after")};
+  ASSERT_GT(points[0], 0);
+  ASSERT_GT(points[1], points[0]);
+  for (int program = 1; programOf("", program - 1) > 0; program += stride(9)) points.push_back(program);
+  restore();
+  for (const int program : points) {
+    if (!crashAt(program, "op-3", preparation("3"))) {
+      restore();
+      continue;
+    }
     const std::string when = "after a crash at program " + std::to_string(program);
     ASSERT_EQ(link("current"), "2") << when;
     expectSound(when);
@@ -205,20 +232,25 @@ TEST_F(HostImages, ASwitchThatIsCutAnywhereCanBeRepeatedOrUndone) {
   if (HasFatalFailure()) return;
   save();
   const SwitchStep step{"3", digests_["3"]};
-  for (int program = 1; crashAt(program, "op-switch", step); program += stride(1)) {
+  for (int program = 1; crashAt(program, "run-1.switch", step); program += stride(1)) {
     const std::string when = "after a crash at program " + std::to_string(program);
     ASSERT_TRUE(link("current") == "2" || link("current") == "3") << when;
     expectSound(when);
     if (HasFatalFailure()) return;
-    if (program % 2 == 0) {
-      const StepResult again = run("op-switch", step);
-      ASSERT_EQ(again.outcome, StepResult::Outcome::Done) << again.status.toString() << " " << when;
-      ASSERT_EQ(link("current") + link("previous"), "32") << when;
+    save("crashed");
+    for (const bool repeated : {false, true}) {
+      if (repeated) {
+        restore("crashed");
+        const StepResult again = run("run-1.switch", step);
+        ASSERT_EQ(again.outcome, StepResult::Outcome::Done) << again.status.toString() << " " << when;
+        ASSERT_EQ(link("current") + link("previous"), "32") << when;
+      }
+      const StepResult undone = run("run-1.undo", UndoStep{"3", "2"});
+      ASSERT_EQ(undone.outcome, StepResult::Outcome::Done) << undone.status.toString() << " " << when;
+      ASSERT_EQ(link("current") + link("previous"), "21") << when << (repeated ? " and a repetition" : "");
+      expectSound(when);
+      if (HasFatalFailure()) return;
     }
-    const StepResult undone = run("op-undo", UndoStep{"3", "2"});
-    ASSERT_EQ(undone.outcome, StepResult::Outcome::Done) << undone.status.toString() << " " << when;
-    ASSERT_EQ(link("current") + link("previous"), "21") << when;
-    expectSound(when);
     restore();
   }
   EXPECT_GT(crashes_, 8);
@@ -230,16 +262,25 @@ TEST_F(HostImages, AnUndoThatIsCutAnywhereCanBeRepeated) {
   flip("3");
   if (HasFatalFailure()) return;
   save();
-  for (int program = 1; crashAt(program, "op-undo", UndoStep{"3", "2"}); program += stride(1)) {
+  for (int program = 1; crashAt(program, "run-1.undo", UndoStep{"3", "2"}); program += stride(1)) {
     const std::string when = "after a crash at program " + std::to_string(program);
     expectSound(when);
     if (HasFatalFailure()) return;
-    const StepResult again = run("op-undo", UndoStep{"3", "2"});
+    const StepResult again = run("run-1.undo", UndoStep{"3", "2"});
     ASSERT_EQ(again.outcome, StepResult::Outcome::Done) << again.status.toString() << " " << when;
     ASSERT_EQ(link("current") + link("previous"), "21") << when;
     restore();
   }
   EXPECT_GT(crashes_, 8);
+}
+
+// Of a run that ended before its switch; an earlier one had brought the version there.
+TEST_F(HostImages, AnUndoOfARunThatDidNotSwitchMovesNothing) {
+  twoLive();
+  if (HasFatalFailure()) return;
+  const StepResult undone = run("run-2.undo", UndoStep{"1", "2"});
+  ASSERT_EQ(undone.outcome, StepResult::Outcome::Done) << undone.status.toString();
+  EXPECT_EQ(link("current") + link("previous"), "21");
 }
 
 TEST_F(HostImages, RetentionThatIsCutAnywhereLeavesWhatIsLiveAndWhatIsKept) {
@@ -252,6 +293,16 @@ TEST_F(HostImages, RetentionThatIsCutAnywhereLeavesWhatIsLiveAndWhatIsKept) {
     expectSound(when);
     if (HasFatalFailure()) return;
     ASSERT_EQ(run("check", CheckStep{"4", digests_["4"], {}, {}}).outcome, StepResult::Outcome::Done) << when;
+    if (programOf("rm -rf", program - 1) == program) {  // what was half removed is made anew, and whole
+      save("crashed");
+      for (const char* id : {"3", "5"}) {
+        const StepResult anew = run(std::string("anew-") + id, preparation(id));
+        ASSERT_EQ(anew.outcome, StepResult::Outcome::Done) << anew.status.toString() << " " << when;
+        ASSERT_EQ(anew.digest, digests_[id]) << when;
+      }
+      expectSound(when);
+      restore("crashed");
+    }
     ASSERT_EQ(run("op-retire", RetireStep{{"4"}}).outcome, StepResult::Outcome::Done) << when;
     std::vector<std::string> left;
     for (const auto& entry : fs::directory_iterator(at("releases/production"))) left.push_back(entry.path().filename());

@@ -134,6 +134,11 @@ class StoreImages : public testing::Test {
     const auto history = store.history(compacted, 1U << 20U);
     if (!history) return "no history: " + history.status().toString();
     if (history->size() != last - compacted) return cat("the history has ", history->size(), " records");
+    if (compacted > 0) {
+      const auto before = store.history(compacted - 1, 1U << 20U);
+      if (before.code() != Code::Expired)
+        return cat("history before ", compacted, ", which was compacted, is answered");
+    }
     Revision next = compacted;
     for (const Record& record : *history) {
       const Mutation& asked = story_.mutations[record.revision - 1];

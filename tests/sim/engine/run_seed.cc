@@ -16,7 +16,10 @@ constexpr int kServers = 5;
 class RandomSeed {
  public:
   RandomSeed(Shelf& shelf, std::uint64_t seed, const Faults& faults, const Show& show)
-      : dice_(Dice::mix(seed ^ 0xac7)), world_(shelf, options(seed, faults, show)), work_(world_) {}
+      : dice_(Dice::mix(seed ^ 0xac7)),
+        more_(Dice::mix(seed ^ 0xbad)),
+        world_(shelf, options(seed, faults, show)),
+        work_(world_) {}
 
   Outcome run(std::uint64_t seed) {
     begin();
@@ -45,10 +48,24 @@ class RandomSeed {
         servers.push_back(cat("web", 1 + (static_cast<std::uint64_t>(i) + k) % kServers));
       }
       const std::string name = cat("app", i);
-      work_.addApp(std::move(servers), randomSpec(dice_, name, 8000 + i));
+      ReleaseSpec spec = randomSpec(dice_, name, 8000 + i);
+      if (spec.strategy.type == StrategyType::Atomic && more_.chance(0.25)) {
+        roll(spec);
+      }
+      work_.addApp(std::move(servers), std::move(spec));
     }
     for (App& app : work_.apps()) {
       work_.apply(app, "1.0.0");
+    }
+  }
+
+  void roll(ReleaseSpec& spec) {
+    spec.strategy.type = StrategyType::Rolling;
+    RollingSettings& rolling = spec.strategy.rolling.emplace();
+    rolling.batchSize = {1 + static_cast<int>(more_.below(2)), false};
+    rolling.pauseBetween = std::chrono::seconds(more_.below(40));
+    if (more_.chance(0.3)) {
+      rolling.maxUnavailable = Amount{1, false};
     }
   }
 
@@ -62,6 +79,9 @@ class RandomSeed {
       }
       others(app);
       machines();
+      if (more_.chance(0.3)) {
+        mistakes(app);
+      }
     }
   }
 
@@ -101,6 +121,36 @@ class RandomSeed {
       work_.plant(anyServer(app), cat(kind < 92 ? "broken-" : kind < 96 ? "gate-" : "sick-", version));
     }
     work_.apply(app, version);
+  }
+
+  // Requests that are refused, and those that only ask what would happen.
+  void mistakes(const App& app) {
+    const Release* release = work_.release(app);
+    if (release == nullptr) {
+      return;
+    }
+    const ObjectKey key{Workload::kNamespace, app.name};
+    const std::uint64_t how = more_.below(4);
+    const auto act = [&](apiserver::ObjectWriter& writer, apiserver::Registry& registry) {
+      const apiserver::Target target{registry.resource(kRelease.group, kRelease.version, kRelease.plural), key};
+      apiserver::WriteOptions options;
+      options.manager = "ann";
+      options.dryRun = how == 3;
+      apiserver::Patch patch;
+      if (how == 0) {
+        patch.body["spec"]["destinations"] = "nowhere";
+      } else if (how == 1) {
+        patch.body["spec"]["version"] = "../../etc";
+      } else if (how == 2) {
+        patch.body["metadata"]["resourceVersion"] = "1";
+        patch.body["spec"]["version"] = "7.7.7";
+      } else {
+        patch.body["spec"]["version"] = "7.7.7";
+      }
+      const auto written = writer.patch(target, patch, options);
+      return written ? Status() : written.error().toStatus();
+    };
+    world_.tries(act, how == 3);
   }
 
   // Other actors on the same API (F23, F24, F31, F32).
@@ -205,6 +255,7 @@ class RandomSeed {
     for (int i = 1; i <= kServers; ++i) {
       const std::string server = cat("web", i);
       work_.plant(server, "hang", false);
+      work_.plant(server, "deaf", false);
       work_.restoreServer(server);
     }
     for (App& app : work_.apps()) {
@@ -255,7 +306,7 @@ class RandomSeed {
     if (world_.violated()) {
       return;
     }
-    checker.require(29, true, "");
+    world_.checkMetrics();
     const std::uint64_t writes = world_.changes();
     const std::uint64_t commands = world_.sentCommands();
     world_.run(world_.time().now() + kSteady);
@@ -266,6 +317,66 @@ class RandomSeed {
       world_.checkStill();
     }
     roots();
+    const std::uint64_t last = more_.below(4);
+    if (!world_.violated() && last == 0) {
+      erased(work_.apps().front());
+    } else if (!world_.violated() && last == 1) {
+      backFromSick(work_.apps().front());
+    }
+  }
+
+  // What the status says but for times, verbs and history, which nothing else knows.
+  static std::string claims(const Release& release) {
+    const ReleaseStatus& status = release.status;
+    const Condition* ready = findCondition(status.conditions, "Ready");
+    return cat(status.phase, " ", status.currentRun, " ", status.runCounter, " ", status.identity, " applied ",
+               status.versions.applied, " stable ", status.versions.stable, " desired ", status.versions.desired,
+               " ready ", ready == nullptr ? "?" : ready->status, " seen ", status.observedGeneration);
+  }
+
+  // A person erases the status of a release that is at rest: it says the same again, and nothing is deployed (I29).
+  void erased(const App& app) {
+    const std::string before = claims(*work_.release(app));
+    const std::uint64_t commands = world_.sentCommands();
+    world_.user([name = app.name](apiserver::InProcessApi& api) {
+      return api.replaceStatus(kRelease, {Workload::kNamespace, name}, "", Json::object()).status();
+    });
+    world_.run(world_.time().now() + std::chrono::minutes(10));
+    const Release* release = work_.release(app);
+    world_.checker().require(29, release != nullptr && claims(*release) == before,
+                             cat("the erased status of ", app.name, " says ",
+                                 release == nullptr ? "" : claims(*release), ", before it said ", before));
+    world_.checker().require(29, world_.sentCommands() == commands, "commands were sent after a status was erased");
+  }
+
+  // What is live falls ill everywhere, and a person asks for the version before (I17).
+  void backFromSick(const App& app) {
+    const Release* release = work_.release(app);
+    for (int i = 1; i <= kServers; ++i) {
+      Files& files = world_.host(cat("web", i))->files();
+      for (const std::string& planted : files.list("/etc")) {
+        files.remove("/etc/" + planted);
+      }
+      work_.plant(cat("web", i), cat("sick-", app.spec.version));
+    }
+    work_.ask(app, "rollback");
+    const auto answered = [&] {
+      release = work_.release(app);
+      const auto handled = release->status.handledRequests.find("rollback");
+      return !work_.runOpen(app) && handled != release->status.handledRequests.end() &&
+             handled->second.token == release->meta.annotations.at("slipway.dev/rollback");
+    };
+    const bool ended = world_.settle(std::chrono::hours(1), answered);
+    if (world_.violated()) {
+      return;
+    }
+    const std::string result = ended ? release->status.handledRequests.at("rollback").result : "";
+    // There is none, or a person deleted its record.
+    const bool nothing =
+        result.starts_with("Refused: there is no") || result.find("cannot be read") != std::string::npos;
+    world_.checker().require(
+        17, ended && (nothing || release->status.versions.applied != app.spec.version),
+        cat("a rollback from a sick version: ", result, ", ", release->status.phase, ": ", release->status.message));
   }
 
   void roots() {
@@ -282,6 +393,7 @@ class RandomSeed {
   }
 
   Dice dice_;
+  Dice more_;  // what was added later: older choices stay as they were
   World world_;
   Workload work_;
 };

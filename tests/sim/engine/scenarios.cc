@@ -203,7 +203,11 @@ std::vector<Scenario> asked() {
          l.apply(l.apps().front(), "3.0.0");
          rest(w, l, "the third version");
        }},
-      {"lease-made-again", forgetNumbers, next},
+      {"lease-made-again", forgetNumbers,
+       [](W w, L l) {
+         next(w, l);
+         w.checker().require(31, w.violated() || l.isLive(l.apps().front()), "servers refuse the holder of the lease");
+       }},
       {"rollback-abort",
        [](W w, L l) {
          ReleaseSpec s = recreateSpec();

@@ -9,8 +9,6 @@
 namespace slipway::sim {
 namespace {
 
-constexpr const char* kHostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9hCr8EKyGbVfzFPz3bUqjTz4wvLY5HaZDsXzY1zZzq";
-
 Json named(const Kind& kind, const std::string& name) {
   ObjectMeta meta;
   meta.name = name;
@@ -66,7 +64,7 @@ ReleaseSpec randomSpec(Dice& dice, const std::string& name, int port) {
     spec.process->timeout = std::chrono::seconds(20);
     if (spec.strategy.type == StrategyType::Recreate) {
       spec.process->start = run;
-      spec.process->stop = cat("rm /run/", port);
+      spec.process->stop = cat("[ ! -e /etc/deaf ] || sleep 1000; rm /run/", port);
     } else {
       spec.process->reload = run;
     }
@@ -119,7 +117,7 @@ void Workload::restoreServer(const std::string& server) {
   spec.address = server;
   spec.user = "deploy";
   spec.keySecret = "key";
-  spec.hostKeys = {kHostKey};
+  spec.hostKeys = {std::string(kHostKey)};
   Json object = named(kServer, server);
   object["metadata"]["labels"]["role"] = "web";
   object["spec"] = toJson(spec);

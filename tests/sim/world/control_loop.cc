@@ -27,7 +27,9 @@ ControlLoop::ControlLoop(Ports ports)
       api_({ports.api, ports.time, ports.faults, ports.stale, ports.before, ports.after,
             [&checker = ports.checker](Code code, Revision written) { checker.wrote(code, written); },
             ports.lastRevision,
-            [&checker = ports.checker](const std::string& what) { checker.require(41, false, what); }}),
+            [&checker = ports.checker](const Kind& kind, Revision after, Revision at, bool bookmark) {
+              checker.watched(kind, after, at, bookmark);
+            }}),
       runner_(ports.network),
       http_(ports.http),
       provider_(vm::newSteppedSshVmProvider(runner_, clock_, metrics_, log_)) {

@@ -79,18 +79,23 @@ class SimLogger final : public Logger {
 // Counts what an invariant asks for.
 class SimMetrics final : public Metrics {
  public:
-  void add(std::string_view counter, const MetricLabels&, double by) override {
-    if (counter == "slipway_runs_total") {
-      runs_ += by;
+  void add(std::string_view counter, const MetricLabels& labels, double by) override {
+    if (counter != "slipway_runs_total") {
+      return;
+    }
+    for (const auto& [name, value] : labels) {
+      if (name == "outcome") {
+        runs_[value] += static_cast<std::uint64_t>(by);
+      }
     }
   }
   void set(std::string_view, const MetricLabels&, double) override {}
   void observe(std::string_view, const MetricLabels&, double) override {}
   void forget(std::string_view, std::string_view) override {}
-  double runs() const { return runs_; }
+  const std::map<std::string, std::uint64_t>& runs() const { return runs_; }  // that ended, by outcome
 
  private:
-  double runs_ = 0;
+  std::map<std::string, std::uint64_t> runs_;
 };
 
 // The controllers of one process, composed as the daemon composes them, on the ports of the world.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -58,6 +59,9 @@ class Faults {
 
   std::uint64_t opportunities(int fault) const { return seen_[static_cast<std::size_t>(fault)]; }
   const std::vector<FaultFiring>& fired() const { return fired_; }
+  bool struck(int fault) const {
+    return std::any_of(fired_.begin(), fired_.end(), [&](const FaultFiring& one) { return one.fault == fault; });
+  }
   bool enabled(int fault) const { return scripted_ || rates_[static_cast<std::size_t>(fault)] > 0; }
 
  private:

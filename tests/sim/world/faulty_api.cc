@@ -1,5 +1,6 @@
 #include "tests/sim/world/faulty_api.h"
 
+#include <charconv>
 #include <deque>
 #include <utility>
 
@@ -17,8 +18,19 @@ Status busy() { return {Code::Unavailable, "429: too many requests"}; }
 // A watch with what networks do to one.
 class FaultyApi::Stream final : public WatchStream {
  public:
-  Stream(FaultyApi& owner, std::string name, std::unique_ptr<WatchStream> inner, std::function<void()> wake)
-      : owner_(owner), ports_(owner.ports_), name_(std::move(name)), inner_(std::move(inner)), wake_(std::move(wake)) {}
+  struct Start {
+    Kind kind;
+    std::string resourceVersion;
+  };
+  Stream(FaultyApi& owner, const Start& start, std::unique_ptr<WatchStream> inner, std::function<void()> wake)
+      : owner_(owner),
+        ports_(owner.ports_),
+        kind_(start.kind),
+        name_(cat(start.kind.plural, "/")),
+        inner_(std::move(inner)),
+        wake_(std::move(wake)) {
+    last_ = revisionOf(start.resourceVersion);
+  }
 
   std::optional<WatchEvent> tryNext() override {
     if (ended_) {
@@ -47,13 +59,20 @@ class FaultyApi::Stream final : public WatchStream {
  private:
   std::optional<WatchEvent> pull() {
     std::optional<WatchEvent> event = inner_->tryNext();
-    if (event && event->object != nullptr) {
-      if (!last_.empty() && !runtime::newerVersion(event->resourceVersion, last_)) {
-        ports_.unordered(cat("version ", event->resourceVersion, " came after ", last_));
+    if (event && event->type != WatchEvent::Type::Expired) {
+      const std::optional<Revision> at = revisionOf(event->resourceVersion);
+      if (at && last_) {
+        ports_.watched(kind_, *last_, *at, event->object == nullptr);
       }
-      last_ = event->resourceVersion;
+      last_ = at;
     }
     return event;
+  }
+  static std::optional<Revision> revisionOf(const std::string& version) {
+    Revision out = 0;
+    const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), out);
+    return error == std::errc() && end == version.data() + version.size() && out > 0 ? std::optional(out)
+                                                                                     : std::nullopt;
   }
 
   void receive(WatchEvent event) {
@@ -93,11 +112,12 @@ class FaultyApi::Stream final : public WatchStream {
 
   FaultyApi& owner_;
   Ports& ports_;
+  const Kind kind_;
   const std::string name_;
   std::unique_ptr<WatchStream> inner_;
   std::function<void()> wake_;
   std::deque<std::pair<SteadyTime, WatchEvent>> waiting_;
-  std::string last_;
+  std::optional<Revision> last_;  // what was handed out last
   SteadyTime endsAt_ = SteadyTime::max();
   bool ended_ = false;
 };
@@ -113,12 +133,11 @@ Result<ObjectList> FaultyApi::list(const Kind& kind, const std::string& ns) cons
   const std::string name = cat(kind.plural, "/", ns);
   const auto known = ports_.stale.find(name);
   if (ns.empty() && known != ports_.stale.end()) {
-    // The first list after a restart or a lost watch may come from a replica that is behind; a later one too, but that
-    // is another fault.
-    if (ports_.faults.strikes(connected_.contains(name) ? 19 : 18)) {
+    // The first list after a restart, and that after a lost watch, may come from a replica that is behind.
+    if (connected_.insert(name).second && ports_.faults.strikes(listed_.contains(name) ? 19 : 18)) {
       return known->second;
     }
-    connected_.insert(name);
+    listed_.insert(name);
   }
   Result<ObjectList> now = ports_.api.list(kind, ns);
   if (now && ns.empty()) {
@@ -191,7 +210,7 @@ Result<std::unique_ptr<WatchStream>> FaultyApi::watch(const Kind& kind, const st
     return inner.status();
   }
   return std::unique_ptr<WatchStream>(
-      std::make_unique<Stream>(*this, cat(kind.plural, "/"), *std::move(inner), std::move(wake)));
+      std::make_unique<Stream>(*this, Stream::Start{kind, resourceVersion}, *std::move(inner), std::move(wake)));
 }
 
 }  // namespace slipway::sim

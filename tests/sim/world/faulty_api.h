@@ -32,7 +32,8 @@ class FaultyApi final : public ApiReader, public ApiWriter, public StatusWriter,
     // A write ended with this code and made so many records.
     std::function<void(Code code, Revision written)> wrote;
     std::function<Revision()> lastRevision;
-    std::function<void(const std::string& what)> unordered;  // I41
+    // A watch of a kind hands out the next thing (I41).
+    std::function<void(const Kind& kind, Revision after, Revision at, bool bookmark)> watched;
   };
   explicit FaultyApi(Ports ports) : ports_(std::move(ports)) {}
 
@@ -54,6 +55,7 @@ class FaultyApi final : public ApiReader, public ApiWriter, public StatusWriter,
 
   Ports ports_;
   mutable std::set<std::string> connected_;  // lists that were fresh since the watch began
+  mutable std::set<std::string> listed_;     // lists that this process had before
 };
 
 }  // namespace slipway::sim

@@ -3,27 +3,27 @@
 namespace slipway::sim {
 namespace {
 
-constexpr std::string_view kNoRolling =
-    "needs the Rolling, Canary or BlueGreen strategy or traffic, which do not exist";
+constexpr std::string_view kNoTraffic = "needs surge, weights or traffic, which the simulated strategies do not have";
 
 constexpr std::array<InvariantInfo, kInvariants> kTable{{
-    {1, "no more than maxUnavailable are out of service", false, kNoRolling},
-    {2, "surge never exceeds maxSurge", false, kNoRolling},
+    {1, "no more than maxUnavailable are out of service", true, "each write of a run with the strategy Rolling"},
+    {2, "surge never exceeds maxSurge", false, kNoTraffic},
     {3, "no live link names a release that failed or differs", true, "each move of a live link"},
-    {4, "no weight without a passing gate", false, kNoRolling},
+    {4, "no weight without a passing gate", false, kNoTraffic},
     {5, "a switch starts only when every target is prepared", true, "each switch that is sent or moves a link"},
     {6, "a terminal run tells the truth about its targets", true, "each end of a run"},
     {7, "a decision never flips", true, "each write of a run"},
     {8, "first to last flip stays in the budget or undo starts", false, "SkewExceeded is an event, not an undo"},
     {9, "one plan per destination, fenced", true, "each script that takes the lock of a host"},
     {10, "after an abort only compensating effects", true, "each command that is sent"},
-    {11, "old capacity goes after its replacement serves", false, kNoRolling},
-    {12, "weights sum to 100", false, kNoRolling},
-    {13, "steps run in order, bake time is kept", false, kNoRolling},
+    {11, "old capacity goes after its replacement serves", false, kNoTraffic},
+    {12, "weights sum to 100", false, kNoTraffic},
+    {13, "steps run in order, bake time is kept", true, "each switch of a run with the strategy Rolling"},
     {14, "no data is no success", false, "metric gates do not exist yet"},
     {15, "rollback stays possible: nothing named is collected", true, "each removal of a release directory"},
     {16, "the release after rollback is what was live before", true, "each run that ends RolledBack"},
-    {17, "rollback is not blocked by health, freeze or approval", true, "each rollback that a person asks for ends"},
+    {17, "rollback is not blocked by health, freeze or approval", true,
+     "the end of some seeds: what is live is sick, a person asks for the version before; there are no approvals yet"},
     {18, "the live link is never absent", true, "each move of a live link"},
     {19, "effects that may run once run once per operation", true, "each command that is not idempotent"},
     {20, "idempotent effects repeated equal one", true, "the crash engine: final state of repeated effects"},
@@ -35,7 +35,7 @@ constexpr std::array<InvariantInfo, kInvariants> kTable{{
     {26, "observedGeneration follows the deed", true, "each write of a release"},
     {27, "Ready claims what is true on the servers", true, "each release that becomes Ready"},
     {28, "transition times change with their value only", true, "each write of a release or run"},
-    {29, "erased status is rebuilt", true, "the end of each seed, after F31"},
+    {29, "erased status is rebuilt", true, "the end of some seeds: it is erased, and must come back the same"},
     {30, "no change: no write, no effect", true, "an hour at the end of each seed"},
     {31, "eventually stable", true, "the end of each seed"},
     {32, "every deadline fires", true, "the end of each seed: no run is open"},
@@ -47,18 +47,20 @@ constexpr std::array<InvariantInfo, kInvariants> kTable{{
     {38, "wall clock jumps free no lease early", true, "each change of a lease's holder"},
     {39, "acknowledged writes survive", true, "each restart"},
     {40, "versions only grow", true, "each record and each restart"},
-    {41, "a watch delivers each event once, in order", true, "each event of a watch"},
+    {41, "a watch delivers each event once, in order", true, "each event of a watch, against the record of the store"},
     {42, "reads and compare-and-set are linearisable", false, "the history checker on the real store does this"},
     {43, "a conflict has no effect", true, "each refused write"},
     {44, "list plus events equals list", true, "the end of each seed"},
-    {45, "a rejected request leaves no trace", true, "each refused write"},
+    {45, "a rejected request leaves no trace", true,
+     "bad and dry requests of people at random times, each refused write"},
     {46, "planted secrets never show", true, "each record but Secrets, each log line, each line of output"},
     {47, "no tenant causes effects on another", true, "each script: a host serves one namespace"},
     {48, "arguments reach the target shell unchanged", false, "real shells do this in tests/contract"},
-    {49, "no bytes to a host with another key", true, "by construction here; the real client in tests/integration"},
+    {49, "no bytes to a host with another key", true, "each command: it names the key of its host, or nothing is sent"},
     {50, "no file operation leaves its root", true, "the end of each seed, each host"},
     {51, "one audit record before each effect", false, "there is no audit log yet"},
-    {52, "metric counters equal the effect log", true, "the end of each seed without a crash"},
+    {52, "metric counters equal the effect log", true,
+     "the end of seeds without a crash or a lost answer: runs by outcome"},
 }};
 
 const std::vector<std::string_view> kSometimes{
@@ -92,6 +94,9 @@ const std::vector<std::string_view> kSometimes{
     "a release was deleted with its run open",
     "a second leader took over",
     "recreate went through",
+    "rolling went through",
+    "a step left after it was decided to stop",
+    "a lease was raised above what a server had seen",
     "old releases were retired",
 };
 

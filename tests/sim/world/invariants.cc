@@ -65,10 +65,24 @@ void Checker::wrote(Code code, Revision written) {
   }
 }
 
+void Checker::watched(const Kind& kind, Revision after, Revision at, bool bookmark) {
+  const std::vector<Revision>& all = changes_[cat(kind.group, "/", kind.plural)];
+  const auto next = std::upper_bound(all.begin(), all.end(), after);
+  if (bookmark) {
+    require(41, next == all.end() || *next > at,
+            cat("a bookmark of ", kind.plural, " at ", at, " overtakes ", next == all.end() ? 0 : *next));
+  } else {
+    require(41, next != all.end() && *next == at,
+            cat("a watch of ", kind.plural, " at ", after, " goes on with ", at, ", the next change is ",
+                next == all.end() ? 0 : *next));
+  }
+}
+
 // --- the store -------------------------------------------------------------------------------------------------------
 
 void Checker::committed(const Record& record) {
   const std::string& key = record.key;
+  changes_[key.substr(0, key.find('/', key.find('/') + 1))].push_back(record.revision);
   if (!record.value) {
     removed(key);
     return;
@@ -126,6 +140,7 @@ void Checker::runCommitted(const Json& object) {
     return;
   }
   const ReleaseRun before = std::exchange(known->second.run, std::move(*decoded));
+  rolling_.committed(known->second.run, ports_.time.now());
   decisionsStay(before, known->second.run);
   conditionsKeepTimes(before.status.conditions, known->second.run.status.conditions);
   markRun(before, known->second.run);
@@ -143,6 +158,15 @@ void Checker::decisionsStay(const ReleaseRun& before, const ReleaseRun& after) {
   stays(was.commit, is.commit, "the commit");
   stays(was.revert, is.revert, "the revert");
   stays(was.abort, is.abort, "the abort");
+  if (was.revert.empty() && was.abort.empty() && !(is.revert.empty() && is.abort.empty())) {
+    for (const RunTarget& target : after.status.targets) {
+      for (const auto& [kind, record] : target.steps) {
+        if (record.state == StepState::Running && !sentOps_[after.meta.uid].contains(record.operationId)) {
+          underWay_[after.meta.uid].insert(record.operationId);
+        }
+      }
+    }
+  }
   require(7, !isTerminal(before.status.phase) || before.status.phase == after.status.phase,
           cat("run ", after.meta.name, " left its end ", phaseName(before.status.phase)));
   require(7, mayFollow(before.status.phase, after.status.phase),
@@ -159,6 +183,7 @@ std::string Checker::liveOn(const std::string& server, const Layout& layout) con
 void Checker::runEnded(const RunView& view) {
   const ReleaseRun& run = view.run;
   ++rollouts_;
+  ++ends_[run.status.outcome];
   const auto moved = movedBy_.find(run.meta.uid);
   switch (run.status.phase) {
     case RunPhase::Completed:
@@ -171,9 +196,9 @@ void Checker::runEnded(const RunView& view) {
       require(6, !run.status.decisions.commit.empty() || moved == movedBy_.end(),
               cat("run ", run.meta.name, " ended ", phaseName(run.status.phase), " and had moved links"));
   }
-  if (run.spec.reason == RunReason::Rollback) {
-    require(17, true, "");
-  }
+  rolling_.ended(run.meta.uid);
+  sentOps_.erase(run.meta.uid);
+  underWay_.erase(run.meta.uid);
   movedBy_.erase(run.meta.uid);
   before_.erase(run.meta.uid);
 }
@@ -282,12 +307,19 @@ void Checker::leaseCommitted(const std::string& key, const Json& object) {
         38, ports_.time.now() - seen.when >= duration,
         cat(key, " went from ", seen.holder, " to ", holder, " after ", formatDuration(ports_.time.now() - seen.when)));
   }
-  seen = {holder, ports_.time.now()};
+  const std::int64_t number = spec == nullptr ? 0 : spec->getInt("leaseTransitions");
+  if (!holder.empty() && holder == seen.last && number > seen.number) {
+    mark("a lease was raised above what a server had seen");
+  }
+  require(9, holder.empty() || holder == seen.last ? number >= seen.number : number > seen.number,
+          cat(key, " went from ", seen.last, " with the number ", seen.number, " to ", holder, " with ", number));
+  seen = {holder, holder.empty() ? seen.last : holder, number, ports_.time.now()};
 }
 
 // --- effects ---------------------------------------------------------------------------------------------------------
 
 void Checker::sent(const SentRequest& request) {
+  require(49, request.pinned, cat(request.operation, " is sent without the key of its host"));
   const auto found = runs_.find(runOf(request.operation));
   if (found == runs_.end()) {
     return;
@@ -295,7 +327,12 @@ void Checker::sent(const SentRequest& request) {
   const ReleaseRun& run = found->second.run;
   const RunDecisions& decided = run.status.decisions;
   const std::string step = stepOf(request.operation);
-  if (!decided.revert.empty() || (!decided.abort.empty() && decided.commit.empty())) {
+  sentOps_[run.meta.uid].insert(request.operation);
+  // What was handed over before the decision may leave once after it: nobody undoes its server before it ends.
+  const bool late = underWay_.contains(run.meta.uid) && underWay_[run.meta.uid].erase(request.operation) > 0;
+  if (late) {
+    mark("a step left after it was decided to stop");
+  } else if (!decided.revert.empty() || (!decided.abort.empty() && decided.commit.empty())) {
     require(10, compensates(step, request.kind),
             cat(request.kind, " is sent as ", request.operation, " after it was decided to ",
                 decided.revert.empty() ? "stop" : "undo"));
@@ -328,9 +365,15 @@ void Checker::entered(SimHost& host, const HostScript& script) {
 void Checker::linkMoved(SimHost& host, const HostScript& script, const std::string& from, const std::string& to) {
   const HostScript::Request& request = script.request();
   const std::string run = runOf(request.operation);
-  tampered_.erase({host.name(), request.root});
+  if (tampered_.erase({host.name(), request.root}) > 0) {
+    byHand_.insert({run, host.name()});
+  }
+  const bool givenBack = request.kind == "undo" && byHand_.contains({run, host.name()});
   movedBy_[run].insert(host.name());
   if (request.kind == "switch") {
+    if (const auto known = runs_.find(run); known != runs_.end()) {
+      rolling_.flips(known->second.run, host.name(), ports_.time.now());
+    }
     before_[run].emplace(host.name(), LiveState{idOf(from), {}});
     if (const auto found = runs_.find(run); found != runs_.end()) {
       require(5, !found->second.run.status.decisions.commit.empty(),
@@ -343,7 +386,7 @@ void Checker::linkMoved(SimHost& host, const HostScript& script, const std::stri
   const bool firstTakenBack =
       request.kind == "undo" && (before == before_[run].end() || before->second.release.empty());
   require(18, !to.empty() || firstTakenBack, cat("the live link of ", request.root, " on ", host.name(), " is gone"));
-  if (!to.empty()) {
+  if (!to.empty() && !givenBack) {
     const std::string directory = cat(request.root, "/", to);
     require(3, host.files().isDirectory(directory),
             cat("the live link on ", host.name(), " names ", to, ", which is not there"));
@@ -380,7 +423,7 @@ void Checker::commandBegins(SimHost& host, const HostScript& script, const std::
     const int times = ++once_[{cat(host.name(), " ", script.request().operation), name}];
     require(19, times == 1, cat(name, " of ", script.request().operation, " ran ", times, " times on ", host.name()));
   }
-  ports_.commandBegins(host);
+  ports_.commandBegins(host, name);
 }
 
 // --- marks -----------------------------------------------------------------------------------------------------------
@@ -415,6 +458,7 @@ void Checker::markRun(const ReleaseRun& before, const ReleaseRun& after) {
   if (became(RunPhase::Completed)) {
     if (after.spec.reason == RunReason::Rollback) mark("rollback completed");
     if (after.spec.spec.strategy.type == StrategyType::Recreate) mark("recreate went through");
+    if (after.spec.spec.strategy.type == StrategyType::Rolling) mark("rolling went through");
   }
   if (!before.status.decisions.pausedAt.empty() && status.decisions.pausedAt.empty()) mark("a run paused and resumed");
   if (became(RunPhase::Paused) && (reason == "VerificationFailed" || reason == "PartialSwitch")) {

@@ -13,6 +13,7 @@
 #include "reconciler/ports/store.h"
 #include "tests/sim/host/sim_host.h"
 #include "tests/sim/world/network.h"
+#include "tests/sim/world/rolling_law.h"
 #include "tests/sim/world/sim_store.h"
 #include "tests/sim/world/timeline.h"
 
@@ -52,7 +53,7 @@ class Checker final : public HostObserver {
     Timeline& time;
     const SimDisk& disk;
     std::function<SimHost*(const std::string& server)> host;
-    std::function<void(SimHost&)> commandBegins;  // told after the checks: a fault may follow
+    std::function<void(SimHost&, const std::string& name)> commandBegins;  // told after the checks: a fault may follow
   };
   explicit Checker(Ports ports) : ports_(std::move(ports)) {}
 
@@ -60,6 +61,7 @@ class Checker final : public HostObserver {
   const std::map<std::string, std::uint64_t, std::less<>>& sometimes() const { return sometimes_; }
   std::uint64_t checks(int invariant) const { return checks_[static_cast<std::size_t>(invariant)]; }
   std::uint64_t rollouts() const { return rollouts_; }
+  const std::map<std::string, std::uint64_t>& ends() const { return ends_; }  // runs by outcome
 
   void require(int invariant, bool holds, const std::string& what);
   void mark(std::string_view sometimes);
@@ -68,6 +70,8 @@ class Checker final : public HostObserver {
   void committed(const Record& record);
   // A controller's write ended with this code after making so many records (I43, I45).
   void wrote(Code code, Revision written);
+  // A watch of a kind that was at `after` hands out what happened at `at`, or a bookmark (I41).
+  void watched(const Kind& kind, Revision after, Revision at, bool bookmark);
   // A command leaves a controller.
   void sent(const SentRequest& request);
   // Log lines and whatever else people read (I46).
@@ -107,6 +111,8 @@ class Checker final : public HostObserver {
 
   struct LeaseSeen {
     std::string holder;
+    std::string last;  // the newest holder there was
+    std::int64_t number = 0;
     SteadyTime when{};
   };
 
@@ -126,6 +132,14 @@ class Checker final : public HostObserver {
   std::map<std::string, std::set<std::string>> movedBy_;                  // by run: hosts
   std::map<std::pair<std::string, std::string>, int> once_;               // operation, build step
   std::set<std::pair<std::string, std::string>> tampered_;
+  std::set<std::pair<std::string, std::string>>
+      byHand_;  // run, host: what it moved away from was put there by a person
+  std::map<std::string, std::vector<Revision>, std::less<>> changes_;  // by "group/plural"
+  std::map<std::string, std::set<std::string>> sentOps_;               // by open run
+  std::map<std::string, std::set<std::string>>
+      underWay_;                               // by run: handed over when it was decided to stop, not yet sent
+  std::map<std::string, std::uint64_t> ends_;  // runs by how they ended
+  RollingLaw rolling_{[this](int law, bool holds, const std::string& what) { require(law, holds, what); }};
 };
 
 // "<run uid>" of "<run uid>.<step>.<server>.<attempt>".

@@ -229,7 +229,8 @@ class SimRunner::Connection final : public RemoteProcess, public std::enable_sha
 
 std::shared_ptr<RemoteProcess> SimRunner::start(const RemoteTarget& target, RemoteCommand command,
                                                 RemoteEvents events) {
-  const SentRequest request = peekRequest(command.input);
+  SentRequest request = peekRequest(command.input);
+  request.pinned = target.hostKeys == std::vector<std::string>{std::string(kHostKey)};
   const bool goes = ports_.starting(request, target.address);
   auto connection = std::make_shared<Connection>(*this, std::move(command), std::move(events));
   if (!goes) {
@@ -238,7 +239,11 @@ std::shared_ptr<RemoteProcess> SimRunner::start(const RemoteTarget& target, Remo
   }
   SimHost* host = ports_.host(target.address);
   open_.insert(connection);
-  connection->open(host, host == nullptr ? LinkPlan{} : ports_.plan(*host, request), request);
+  LinkPlan plan = host == nullptr ? LinkPlan{} : ports_.plan(*host, request);
+  if (!request.pinned && plan.connect == LinkPlan::Connect::Accepted) {
+    plan.connect = LinkPlan::Connect::KeyMismatch;
+  }
+  connection->open(host, std::move(plan), request);
   ports_.started(request);
   return connection;
 }

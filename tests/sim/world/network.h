@@ -23,10 +23,15 @@ struct LinkPlan {
   bool flood = false;                               // and this one never stops
 };
 
+// The key of every simulated host.
+inline constexpr std::string_view kHostKey =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9hCr8EKyGbVfzFPz3bUqjTz4wvLY5HaZDsXzY1zZzq";
+
 // The first words of a host request.
 struct SentRequest {
   std::string kind;
   std::string operation;
+  bool pinned = false;  // it goes to whoever has that key, and to nobody else
 };
 SentRequest peekRequest(std::string_view input);
 

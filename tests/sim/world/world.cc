@@ -67,9 +67,9 @@ World::World(Shelf& shelf, WorldOptions options)
       dice_(Dice::mix(options_.seed ^ 0xd1ce)),
       faults_(options_.faults),
       disk_(shelf.freshDisk()) {
-  checker_ =
-      std::make_unique<Checker>(Checker::Ports{time_, disk_, [this](const std::string& server) { return host(server); },
-                                               [this](SimHost& at) { commandBegins(at); }});
+  checker_ = std::make_unique<Checker>(
+      Checker::Ports{time_, disk_, [this](const std::string& server) { return host(server); },
+                     [this](SimHost& at, const std::string& name) { commandBegins(at, name); }});
   source_ = std::make_unique<SimSource>(shelf_, faults_, [this] { return mayGo(true); });
   boot();
 }
@@ -170,11 +170,27 @@ Result<HttpClientResponse> World::answer(const std::string& address, int port) {
     return Status(Code::Unavailable, "connection refused");
   }
   const bool bad = version->find("sick") != std::string::npos || faults_.strikes(42) ||
-                   at->files().exists(cat("/etc/sick-", trim(*version)));
+                   (mixed(one) && faults_.strikes(46)) || at->files().exists(cat("/etc/sick-", trim(*version)));
   return HttpClientResponse{bad ? 503 : 200, bad ? "unwell" : "ok"};
 }
 
-void World::commandBegins(SimHost& host) {
+bool World::mixed(const App& app) const {
+  std::set<std::string> links;
+  for (const auto& [name, one] : hosts_) {
+    const std::string link = one->files().readLink(cat(app.root, "/current-", app.environment));
+    if (!link.empty()) {
+      links.insert(link);
+    }
+  }
+  return links.size() > 1;
+}
+
+void World::commandBegins(SimHost& host, const std::string& name) {
+  if (name == "the process command stop" && faults_.strikes(44)) {
+    host.files().write("/etc/deaf", "");
+    time_.after(Duration(static_cast<Duration::rep>(5'000'000'000 + faults_.detail() % 60'000'000'000)),
+                [&host] { host.files().remove("/etc/deaf"); });
+  }
   if (faults_.strikes(47)) {
     time_.after(Duration(static_cast<Duration::rep>(faults_.detail() % 2'000'000'000)), [&host] { host.restart(); });
   }
@@ -453,6 +469,37 @@ bool World::settle(Duration limit, const std::function<bool()>& done) {
 void World::checkRestored() {
   checker_->require(40, process_->registry->published() == disk_.last, "versions went back over a restart");
   checkStill();
+}
+
+void World::tries(const std::function<Status(apiserver::ObjectWriter&, apiserver::Registry&)>& act, bool dry) {
+  if (api() == nullptr) {
+    return;
+  }
+  const Revision was = disk_.last;
+  const Status done = act(*process_->writer, *process_->registry);
+  if (dying_) {
+    return;
+  }
+  checker_->require(45, done.isOk() == dry, cat("a request was answered ", done.toString()));
+  checker_->require(45, disk_.last == was, cat("a request that was ", dry ? "dry" : "refused", " made a record"));
+  wake();
+}
+
+void World::checkMetrics() {
+  // The counter goes up after the end is durable: a crash or an answer that is lost comes between.
+  if (crashes_ > 0 || faults_.struck(21) || faults_.struck(22) || faults_.struck(31) || process_ == nullptr) {
+    return;
+  }
+  std::map<std::string, std::uint64_t> counted;
+  for (const auto& loop : process_->loops) {
+    for (const auto& [outcome, runs] : loop->metrics().runs()) {
+      counted[outcome] += runs;
+    }
+  }
+  for (const auto& [outcome, runs] : checker_->ends()) {
+    checker_->require(52, counted[outcome] == runs,
+                      cat(runs, " runs ended ", outcome, ", the metric says ", counted[outcome]));
+  }
 }
 
 void World::checkStill() {

@@ -77,6 +77,10 @@ class World {
   // Without looks and probes, and without what probes write on Servers.
   std::uint64_t sentCommands() const { return sent_; }
   std::uint64_t changes() const { return changes_; }
+  // What a person tried leaves no trace unless it succeeds, and none at all when it is a dry run (I45).
+  void tries(const std::function<Status(apiserver::ObjectWriter&, apiserver::Registry&)>& act, bool dry);
+  // The controllers' counters against what was seen of runs (I52).
+  void checkMetrics();
 
  private:
   struct Process;
@@ -87,7 +91,8 @@ class World {
   void restartLater();
   ControlLoop::Ports portsFor(bool main);
   LinkPlan planLink(SimHost& host);
-  void commandBegins(SimHost& host);
+  void commandBegins(SimHost& host, const std::string& name);
+  bool mixed(const App& app) const;
   Result<HttpClientResponse> answer(const std::string& address, int port);
   SimStore::Sync sync();
   void committed(const Record& record);

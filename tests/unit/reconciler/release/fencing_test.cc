@@ -70,6 +70,26 @@ TEST_F(Fencing, WhoLostTheLeaseGetsNoHigherNumber) {
   EXPECT_FALSE(isTerminal(stage.run(1).status.phase)) << "the other one goes on with it";
 }
 
+// A takeover that does not write the record lets the holder that it replaced go on writing.
+TEST_F(Fencing, TheRecordHasTheNumberBeforeAnythingBeginsThoughTheFirstSaveFailed) {
+  bool recorded = true;
+  stage.provider.onStart = [&](const StepRequest& request) {
+    recorded = recorded && stage.run(1).status.fence >= request.fence;
+  };
+  stage.apply("1.0.0");
+  ASSERT_TRUE(stage.reconciler->reconcile(stage.key));  // makes the run
+  stage.objects.failWrites(Status(Code::Conflict, "the object has been modified"));
+  for (int i = 0; i < 3; ++i) {
+    (void)stage.reconciler->reconcile(stage.key);
+  }
+  stage.objects.failWrites(Status());
+  stage.woken = true;
+  stage.settle();
+  EXPECT_EQ(stage.run(1).status.phase, RunPhase::Completed) << stage.run(1).status.message;
+  EXPECT_EQ(stage.run(1).status.fence, 1U);
+  EXPECT_TRUE(recorded);
+}
+
 TEST_F(Fencing, AServerThatAlwaysAsksForMoreIsNotObeyed) {
   stage.provider.answers["prepare web1"] = [this](const StepRequest& request) {
     sent.push_back(request.fence);

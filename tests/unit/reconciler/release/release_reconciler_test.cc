@@ -456,6 +456,28 @@ TEST(ReleaseReconciler, LooksAgainUnderTheSameIdAfterAnUnknownOutcome) {
   EXPECT_EQ(std::count(operations.begin(), operations.end(), id), 2);
 }
 
+// The answer to the creation of a run was lost, and then the spec changed again.
+TEST(ReleaseReconciler, ARunThatTheStatusDoesNotNameGoesBeforeAnother) {
+  ReleaseStage stage(2);
+  stage.apply("1.0.0");
+  stage.settle();
+  const Release before = stage.release();
+  stage.apply("1.0.1");
+  ASSERT_TRUE(stage.reconciler->reconcile(stage.key));
+  ASSERT_EQ(stage.runs(), 2U);
+  Json status = toJson(before.status);  // as if only the run had been written
+  ASSERT_TRUE(stage.objects.replaceStatus(kRelease, stage.key, "", status));
+  stage.restart();
+  stage.apply("1.0.2");
+  stage.settle();
+  EXPECT_EQ(stage.run(2).status.phase, RunPhase::Cancelled);
+  EXPECT_EQ(stage.run(3).status.phase, RunPhase::Completed);
+  EXPECT_EQ(stage.run(3).spec.version, "1.0.2");
+  EXPECT_EQ(stage.runs(), 3U);
+  EXPECT_EQ(stage.release().status.runCounter, 3);
+  EXPECT_EQ(stage.ready(), "True");
+}
+
 TEST(ReleaseReconciler, AServerThatIsGoneIsNeitherFailedNorWaitedFor) {
   ReleaseStage stage(3);
   stage.provider.held = {"prepare web1", "prepare web2", "prepare web3"};
