@@ -79,7 +79,10 @@ class Controllers::State {
     door_->open(releaseLoop_.queue());
     watch(kRelease).onChange(
         runtime::enqueueSelf([this](const ObjectKey& key) { releaseLoop_.queue().add(key); }, true));
-    watch(kReleaseRun).onChange([this](const ObjectPtr& before, const ObjectPtr& after) { wakeOwner(before, after); });
+    watch(kReleaseRun).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
+      wakeOwner(before, after);
+      wakePlaces(before, after);
+    });
     watch(kServer).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
       const ObjectPtr& object = after != nullptr ? after : before;
       const bool onlyStatus = before != nullptr && after != nullptr && sameButStatus(*before, *after);
@@ -94,7 +97,9 @@ class Controllers::State {
     watch(kDestination).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
       const ObjectPtr& object = after != nullptr ? after : before;
       destinationLoop_.queue().add(runtime::keyOf(*object));
-      wakeAll(kRelease, releaseLoop_.queue(), runtime::keyOf(*object).ns);
+      if (before == nullptr || after == nullptr || !sameButStatus(*before, *after)) {
+        wakeAll(kRelease, releaseLoop_.queue(), runtime::keyOf(*object).ns);
+      }
     });
     watch(kSecret).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
       const std::string ns = runtime::keyOf(after != nullptr ? *after : *before).ns;
@@ -162,6 +167,26 @@ class Controllers::State {
     const Json* release = object->at({"spec", "releaseRef", "name"});
     if (after == nullptr && release != nullptr && release->isString()) {
       releaseLoop_.queue().add({runtime::keyOf(*object).ns, release->asString()});
+    }
+  }
+
+  // A destination says which runs work there: a run that begins or ends is its news.
+  void wakePlaces(const ObjectPtr& before, const ObjectPtr& after) {
+    const ObjectPtr& object = after != nullptr ? after : before;
+    const Json* named = object->at({"spec", "template", "destinations"});
+    if (named == nullptr || !named->isArray()) {
+      return;
+    }
+    for (const Json& each : named->asArray()) {
+      const Json* name = each.at({"name"});
+      if (name == nullptr || !name->isString()) {
+        continue;
+      }
+      const bool was = before != nullptr && fleet::isOpenOn(*before, name->asString());
+      const bool is = after != nullptr && fleet::isOpenOn(*after, name->asString());
+      if (was != is) {
+        destinationLoop_.queue().add({runtime::keyOf(*object).ns, name->asString()});
+      }
     }
   }
 

@@ -32,7 +32,7 @@ struct DestinationStatus {
   std::int64_t observedGeneration = -1;
   std::vector<Condition> conditions;
   std::vector<std::string> servers;  // what spec selects now
-  std::string activeRun;             // holder of the lease, if any
+  std::string activeRun;             // runs that work here now, by name; empty: none
   std::int64_t reachable = 0;        // of the servers: those that answered when they were last asked
   bool operator==(const DestinationStatus&) const = default;
 };

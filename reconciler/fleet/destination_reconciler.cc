@@ -8,6 +8,33 @@
 
 namespace slipway::fleet {
 
+bool isOpenOn(const Json& run, std::string_view destination) {
+  const Json* outcome = run.at({"status", "outcome"});
+  const Json* named = run.at({"spec", "template", "destinations"});
+  if ((outcome != nullptr && outcome->isString() && !outcome->asString().empty()) || named == nullptr ||
+      !named->isArray()) {
+    return false;
+  }
+  return std::any_of(named->asArray().begin(), named->asArray().end(), [&](const Json& each) {
+    const Json* name = each.at({"name"});
+    return name != nullptr && name->isString() && name->asString() == destination;
+  });
+}
+
+// Not decoded: there are many that ended.
+Result<std::string> DestinationReconciler::openRuns(const ObjectKey& destination) const {
+  Result<ObjectList> runs = reader_.list(kReleaseRun, destination.ns);
+  SLIPWAY_RETURN_IF_ERROR(runs.status());
+  std::vector<std::string> open;
+  for (const ObjectPtr& run : runs->items) {
+    if (isOpenOn(*run, destination.name)) {
+      open.push_back(metaFromJson(*run).name);
+    }
+  }
+  std::sort(open.begin(), open.end());
+  return join(open, ", ");
+}
+
 Result<Action> DestinationReconciler::reconcile(const ObjectKey& key) {
   Result<ObjectPtr> object = reader_.get(kDestination, key);
   if (!object) {
@@ -45,6 +72,9 @@ Result<Action> DestinationReconciler::reconcile(const ObjectKey& key) {
   status.reachable = std::count_if(status.servers.begin(), status.servers.end(),
                                    [&](const std::string& name) { return answering.contains(name); });
   setCondition(status.conditions, std::move(ready), clock_.wall());
+  Result<std::string> open = openRuns(key);
+  SLIPWAY_RETURN_IF_ERROR(open.status());
+  status.activeRun = *open;
   if (status != destination->status) {
     SLIPWAY_RETURN_IF_ERROR(
         status_.replaceStatus(kDestination, key, destination->meta.resourceVersion, toJson(status)).status());

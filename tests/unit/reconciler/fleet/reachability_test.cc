@@ -169,6 +169,31 @@ TEST_F(Reachability, WhatIsMissingToReachItIsSaid) {
   EXPECT_THAT(condition("Reachable").message, HasSubstr("Secret 'login'"));
 }
 
+TEST_F(Reachability, ADestinationNamesTheRunsThatWorkThere) {
+  const auto run = [](const char* name, const char* place, const char* outcome) {
+    const Json there = Json::object({{"name", place}});
+    return Json::object({{"apiVersion", kReleaseRun.apiVersion()},
+                         {"kind", "ReleaseRun"},
+                         {"metadata", Json::object({{"name", name}, {"namespace", "default"}})},
+                         {"spec", Json::object({{"template", Json::object({{"destinations", Json::array({there})}})}})},
+                         {"status", Json::object({{"outcome", outcome}})}});
+  };
+  EXPECT_TRUE(isOpenOn(run("shop-1", "web", ""), "web"));
+  EXPECT_FALSE(isOpenOn(run("shop-1", "web", ""), "other"));
+  EXPECT_FALSE(isOpenOn(run("shop-1", "web", "Completed"), "web"));
+  for (const Json& each : {run("shop-2", "web", ""), run("blog-7", "web", ""), run("shop-1", "web", "Failed")}) {
+    ASSERT_TRUE(objects.create(kReleaseRun, each));
+  }
+  Json destination = Json::object({{"apiVersion", kDestination.apiVersion()}, {"kind", "Destination"}});
+  destination["metadata"] = Json::object({{"name", "web"}, {"namespace", "default"}});
+  destination["spec"]["servers"] = Json::Array{Json("web1")};
+  ASSERT_TRUE(objects.create(kDestination, destination));
+  DestinationReconciler destinations(objects, objects, clock);
+  ASSERT_TRUE(destinations.reconcile({"default", "web"}));
+  const Json seen = **objects.get(kDestination, {"default", "web"});
+  EXPECT_EQ(seen.at({"status", "activeRun"})->asString(), "blog-7, shop-2");
+}
+
 TEST_F(Reachability, ADestinationCountsWhoAnswers) {
   addServer(objects, "web2");
   Json destination = Json::object({{"apiVersion", kDestination.apiVersion()}, {"kind", "Destination"}});
