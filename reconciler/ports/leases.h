@@ -31,8 +31,8 @@ class Leases {
  public:
   virtual ~Leases() = default;
   // Takes the lease for the claim's holder, or keeps it: the number grows only when it changes hands (also to a new run
-  // of the same controller) or is lower than asked for. It is durable when this returns. Conflict with the holder's name
-  // while somebody else's has not expired; Invalid when the number asked for cannot be one.
+  // of the same controller) or is lower than asked for. It is durable when this returns. Conflict with the holder's
+  // name while somebody else's has not expired; Invalid when the number asked for cannot be one.
   virtual Result<LeaseGrant> acquire(const ObjectKey& lease, const LeaseClaim& claim) = 0;
   // Conflict when it is not `holder`'s any more.
   virtual Status renew(const ObjectKey& lease, const std::string& holder) = 0;
