@@ -104,14 +104,22 @@ int confirmed(Context& context, const DeployRequest& request, const Json& patch,
   return kConverged;
 }
 
+struct Answer {
+  std::string text;        // empty: none yet
+  bool onceEnded = false;  // what was asked for begins when the run that goes on has ended
+};
+
 // The answer once the controller has taken note of the token; nothing before.
-std::string handledResult(const Json& release, const std::string& verb, const std::string& token) {
+Answer answerIn(const Json& release, const std::string& verb, const std::string& token) {
   const Json* handled = release.at({"status", "handledRequests", verb});
-  return handled != nullptr && handled->getString("token") == token ? handled->getString("result", "handled") : "";
+  if (handled == nullptr || handled->getString("token") != token) {
+    return {};
+  }
+  return {handled->getString("result", "handled"), !handled->getString("then").empty()};
 }
 
-Result<std::string> awaitAnswer(Context& context, client::ApiClient& api, const VerbRequest& request,
-                                const std::string& token) {
+Result<Answer> awaitAnswer(Context& context, client::ApiClient& api, const VerbRequest& request,
+                           const std::string& token) {
   const SteadyTime deadline = context.clock().steady() + request.timeout;
   client::ResourceWatch watch(api, context.clock(), kRelease, {context.ns(), request.release});
   while (context.clock().steady() < deadline) {
@@ -125,9 +133,9 @@ Result<std::string> awaitAnswer(Context& context, client::ApiClient& api, const 
     if ((*event)->type == WatchEvent::Type::Deleted) {
       return Status(Code::NotFound, cat("release ", request.release, " was deleted"));
     }
-    std::string result = handledResult(*(*event)->object, request.verb, token);
-    if (!result.empty()) {
-      return result;
+    Answer answer = answerIn(*(*event)->object, request.verb, token);
+    if (!answer.text.empty()) {
+      return answer;
     }
   }
   return Status(Code::Timeout, cat("the controller has not answered the request in ", formatDuration(request.timeout),
@@ -254,8 +262,8 @@ int requestVerb(Context& context, const VerbRequest& request) {
   if (!answer) {
     return context.fail(answer.status());
   }
-  context.print(cat(request.verb, " ", request.release, ": ", oneLine(*answer), "\n"));
-  if (!answer->starts_with("Accepted")) {
+  context.print(cat(request.verb, " ", request.release, ": ", oneLine(answer->text), "\n"));
+  if (!answer->text.starts_with("Accepted")) {
     return kFailed;
   }
   if (!request.follow) {
@@ -264,7 +272,8 @@ int requestVerb(Context& context, const VerbRequest& request) {
   FollowOptions follow;
   // A run that goes on is what the verb is about; otherwise it starts another one.
   const std::string current = before->run ? before->run->at({"metadata", "name"})->asString() : "";
-  follow.afterRun = before->run && standingOfRun(*before->run, false) == Standing::Progressing ? "" : current;
+  const bool goesOn = before->run && standingOfRun(*before->run, false) == Standing::Progressing;
+  follow.afterRun = goesOn && !answer->onceEnded ? "" : current;
   follow.backIsGood = request.verb == "rollback" || request.verb == "abort";
   return followRelease(context, key, follow);
 }

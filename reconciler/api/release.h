@@ -172,6 +172,7 @@ struct HandledRequest {
   std::string token;
   std::string result;  // "Accepted", or why not
   std::string at;
+  std::string then = {};  // a rollback that waits for the end of the run that goes on: to this version
   bool operator==(const HandledRequest&) const = default;
 };
 

@@ -49,6 +49,7 @@ void readStatus(const Json* json, ReleaseStatus& out) {
       reader.read("token", request.token);
       reader.read("result", request.result);
       reader.read("at", request.at);
+      reader.read("then", request.then);
     }
   }
 }
@@ -97,8 +98,9 @@ Json toJson(const ReleaseStatus& status) {
     out["history"] = historyToJson(status.history);
   }
   for (const auto& [verb, request] : status.handledRequests) {
-    out["handledRequests"][verb] =
-        Json::object({{"token", request.token}, {"result", request.result}, {"at", request.at}});
+    Json& entry = out["handledRequests"][verb];
+    entry = Json::object({{"token", request.token}, {"result", request.result}, {"at", request.at}});
+    putText(entry, "then", request.then);
   }
   return out;
 }

@@ -51,6 +51,9 @@ class ReleaseReconciler::Visit {
     SLIPWAY_RETURN_IF_ERROR(drive());
     Status started = open() ? Status::ok() : book();
     if (started && !open()) {
+      SLIPWAY_RETURN_IF_ERROR(handleRequests());  // what waited for the end of the run
+    }
+    if (started && !open()) {
       started = maybeStart();
     }
     if (!started && !isFinal(started.code())) {
@@ -179,6 +182,9 @@ class ReleaseReconciler::Visit {
 
   Status handleRequests() {
     for (const Request& request : pendingRequests(release_)) {
+      if (request.waited && open()) {
+        continue;
+      }
       Verdict verdict = judge(request, release_, run_.has_value() ? &*run_ : nullptr);
       Status done = apply(verdict);
       if (!done && !isFinal(done.code())) {
@@ -188,7 +194,7 @@ class ReleaseReconciler::Visit {
         verdict.result = cat("Refused: ", done.message());
       }
       release_.status.handledRequests[std::string(verbName(request.verb))] = {request.token, verdict.result,
-                                                                              formatTime(now())};
+                                                                              formatTime(now()), verdict.then};
       const bool refused = verdict.effect == Verdict::Effect::None || !done;
       tell(refused ? EventType::Warning : EventType::Normal, refused ? "RequestRefused" : "RequestAccepted",
            cat(verbName(request.verb), ": ", verdict.result));

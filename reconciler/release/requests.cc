@@ -90,12 +90,25 @@ std::string knownVersions(const Release& release) {
   return out.empty() ? "none was ever live" : join(out, ", ");
 }
 
+// Taking the run back is a way to what was live before it; any other version comes after that.
+Verdict judgeRollbackOfOpen(const Request& request, const Release& release, const ReleaseRun& run) {
+  const std::string begun = cat("Accepted: run ", run.meta.name, " is going on and is taken back");
+  if (request.version.empty() || request.version == release.status.versions.applied) {
+    return {Effect::AbortRun, begun, nullptr};
+  }
+  if (named(release, request.version) == nullptr) {
+    return refuse(cat("version ", request.version, " is not known: ", knownVersions(release)));
+  }
+  return {Effect::AbortRun, cat(begun, ", then version ", request.version, " follows"), nullptr, request.version};
+}
+
 Verdict judgeRollback(const Request& request, const Release& release, const ReleaseRun* run) {
   if (isOpen(run)) {
-    return {Effect::AbortRun,
-            cat("Accepted: run ", run->meta.name, " is going on and is taken back",
-                request.version.empty() ? "" : cat("; ask again for version ", request.version, " when it has ended")),
-            nullptr};
+    return judgeRollbackOfOpen(request, release, *run);
+  }
+  if (request.waited && run != nullptr && run->spec.identity != releaseIdentity(release.spec)) {
+    return refuse(
+        cat("run ", run->meta.name, " has ended; the spec asks for something newer, version ", release.spec.version));
   }
   const ReleaseHistoryEntry* entry = request.version.empty() ? previousGood(release) : named(release, request.version);
   if (entry == nullptr) {
@@ -128,10 +141,11 @@ std::vector<Request> pendingRequests(const Release& release) {
       continue;
     }
     auto handled = release.status.handledRequests.find(std::string(name));
-    if (handled != release.status.handledRequests.end() && handled->second.token == annotation->second) {
+    const bool known = handled != release.status.handledRequests.end() && handled->second.token == annotation->second;
+    if (known && handled->second.then.empty()) {
       continue;
     }
-    Request request{verb, annotation->second, {}};
+    Request request{verb, annotation->second, {}, known};
     if (verb == Verb::Rollback) {
       request.version = request.token.substr(0, request.token.find('#'));
     }

@@ -17,9 +17,11 @@ struct Request {
   Verb verb = Verb::Retry;
   std::string token;    // the annotation's whole value
   std::string version;  // Rollback: what stands before '#'; empty: the previous one
+  bool waited = false;  // accepted before, when another run had to end first
 };
 
-// The requests that were not handled yet, in the order Abort, Pause, Resume, Rollback, Retry.
+// The requests that were not handled yet, or wait for the end of a run, in the order Abort, Pause, Resume, Rollback,
+// Retry.
 std::vector<Request> pendingRequests(const Release& release);
 
 // What to do about a request, and what to tell the user.
@@ -27,6 +29,7 @@ struct Verdict {
   enum class Effect { None, AbortRun, PauseRun, ResumeRun, StartRetry, StartRollback } effect = Effect::None;
   std::string result;                               // "Accepted…" or "Refused: why"
   const ReleaseHistoryEntry* rollbackTo = nullptr;  // StartRollback; points into the release
+  std::string then = {};                            // AbortRun: the version to roll back to afterwards
 };
 
 // Pure. `run` is the release's newest run, or nullptr.

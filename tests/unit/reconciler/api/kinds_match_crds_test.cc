@@ -147,7 +147,7 @@ TEST(KindsMatchCrds, ReleaseStatus) {
   status.runCounter = 1;
   status.versions = {"1", "1", "1", "1"};
   status.history = {{"1", "r", "Completed", "rev", "id", "digest", "at", true, "why"}};
-  status.handledRequests["retry"] = {"t", "r", "at"};
+  status.handledRequests["retry"] = {"t", "r", "at", "1.0.0"};
   std::set<std::string> value;
   collectValue(toJson(status), "", {"handledRequests"}, value);
   std::set<std::string> crd = declared("release.yaml", "status");

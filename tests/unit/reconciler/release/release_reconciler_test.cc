@@ -317,6 +317,56 @@ TEST(ReleaseReconciler, RollsBackToTheLastGoodVersionAndRefusesWhatMakesNoSense)
   EXPECT_EQ(stage.provider.live["web1"], "1.0.0");
 }
 
+// 1.0.0 and 2.0.0 were live; the run of 3.0.0 is asked to give way to 1.0.0, and its undo has not ended.
+class RollbackThatWaits : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* version : {"1.0.0", "2.0.0"}) {
+      stage.apply(version);
+      stage.settle();
+    }
+    stage.provider.held = {"verify web1", "undo web1"};
+    stage.apply("3.0.0");
+    stage.settle(Duration(0));
+    stage.ask("rollback", "9.9.9#a");
+    stage.settle(Duration(0));
+    EXPECT_THAT(stage.verdict("rollback"), StartsWith("Refused: version 9.9.9 is not known"));
+    EXPECT_TRUE(stage.run(3).status.decisions.abort.empty()) << "a refused request changes nothing";
+    stage.ask("rollback", "1.0.0#b");
+    stage.settle(Duration(0));
+    EXPECT_THAT(stage.verdict("rollback"), HasSubstr("is taken back, then version 1.0.0 follows"));
+    EXPECT_EQ(stage.release().status.handledRequests.at("rollback").then, "1.0.0");
+  }
+
+  ReleaseStage stage{2};
+};
+
+TEST_F(RollbackThatWaits, FollowsTheRunThatGoesOn) {
+  stage.provider.release();
+  stage.settle();
+  EXPECT_EQ(stage.run(3).status.phase, RunPhase::RolledBack);
+  EXPECT_EQ(stage.run(4).spec.reason, RunReason::Rollback);
+  EXPECT_EQ(stage.run(4).status.phase, RunPhase::Completed);
+  EXPECT_EQ(stage.provider.live["web1"], "1.0.0");
+  EXPECT_THAT(stage.verdict("rollback"), StartsWith("Accepted: rolling back to version 1.0.0"));
+  EXPECT_EQ(stage.release().status.handledRequests.at("rollback").then, "");
+}
+
+TEST_F(RollbackThatWaits, OutlivesTheProcess) {
+  stage.restart();
+  stage.provider.held.clear();
+  stage.settle();
+  EXPECT_EQ(stage.provider.live["web1"], "1.0.0");
+}
+
+TEST_F(RollbackThatWaits, IsOlderThanANewSpec) {
+  stage.apply("4.0.0");
+  stage.provider.release();
+  stage.settle();
+  EXPECT_EQ(stage.provider.live["web1"], "4.0.0");
+  EXPECT_THAT(stage.verdict("rollback"), HasSubstr("the spec asks for something newer, version 4.0.0"));
+}
+
 TEST(ReleaseReconciler, ARollbackIsNeverItselfRolledBack) {
   ReleaseStage stage(2);
   for (const char* version : {"1.0.0", "2.0.0"}) {
