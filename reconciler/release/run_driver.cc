@@ -353,7 +353,7 @@ Result<Action> RunDriver::advance() {
       }
     }
     SLIPWAY_RETURN_IF_ERROR(save());
-    SLIPWAY_RETURN_IF_ERROR(checkRecorded());
+    SLIPWAY_RETURN_IF_ERROR(checkRecorded(fresh));
     launch(fresh);
     kill(plan.abort);
     return Action{std::min(plan.checkAgain.value_or(leaseCheck()), leaseCheck())};
@@ -459,14 +459,29 @@ bool RunDriver::moves(const RunTarget& target) const {
   });
 }
 
-// In every build: whoever acts has written its number into the record before. That makes the next save of the holder
-// that it replaced a conflict.
-Status RunDriver::checkRecorded() const {
+// In every build, against the record as it is durable. Whoever acts has written its number there before, which makes
+// the next save of the holder that it replaced a conflict. A switch needs the commit and every server prepared; after
+// the decision to undo nothing goes forward. Strategies decide what happens, this only refuses what must never happen.
+Status RunDriver::checkRecorded(const std::vector<planner::PlannedStep>& wave) const {
   for (const auto& [destination, grant] : active_.grants) {
     if (grant.fence > before_.fence) {
       return {Code::Internal, cat("fencing number ", grant.fence, " of destination ", destination,
                                   " is not in the record, which has ", before_.fence, ": nothing is started")};
     }
+  }
+  const bool forward = std::any_of(wave.begin(), wave.end(), [](const planner::PlannedStep& step) {
+    return step.ref.kind == StepKind::Switch || step.ref.kind == StepKind::Prepare;
+  });
+  const bool switches = std::any_of(wave.begin(), wave.end(),
+                                    [](const planner::PlannedStep& step) { return step.ref.kind == StepKind::Switch; });
+  if (forward && !before_.decisions.revert.empty()) {
+    return {Code::Internal, "a step forward was planned after the decision to undo: nothing is started"};
+  }
+  const bool ready = std::all_of(before_.targets.begin(), before_.targets.end(), [](const RunTarget& target) {
+    return target.gone || target.stateOf(StepKind::Prepare) == StepState::Done;
+  });
+  if (switches && (before_.decisions.commit.empty() || !ready)) {
+    return {Code::Internal, "a switch was planned before every server was prepared and the decision durable"};
   }
   return Status::ok();
 }

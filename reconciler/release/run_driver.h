@@ -47,7 +47,7 @@ class RunDriver {
   Status enter(RunPhase phase, const std::string& reason, const std::string& message);
   void measurePhase(RunPhase next) const;
   bool moves(const RunTarget& target) const;
-  Status checkRecorded() const;
+  Status checkRecorded(const std::vector<planner::PlannedStep>& wave) const;
   void launch(const std::vector<planner::PlannedStep>& wave);
   void kill(const std::vector<std::string>& operations);
   LaunchContext launchContext() const;

@@ -46,6 +46,14 @@ def key(engine):
     return ' '.join([engine[1], *engine[2]])
 
 
+def in_time(engine):
+    """The same, ending by itself at its first finding or when its time is over."""
+    name, program, arguments, seconds = engine
+    if program != 'slipway-sim':
+        return name, program, arguments, 3 * seconds
+    return name, program, [*arguments, '--stop', '--seconds', str(seconds)], 3 * seconds
+
+
 def patched_file(patch):
     return re.search(r'^\+\+\+ b/(\S+)', patch.read_text(), re.M).group(1)
 
@@ -120,7 +128,12 @@ class Copy:
         """The first one that finds something that the tree as it is does not have."""
         built = set()
         for engine in engines:
-            if baseline.get(key(engine), {}) is None:
+            if baseline is None:  # the tree is clean: the first finding is one, and time that is over says nothing
+                engine = in_time(engine)
+                baseline_of = {}
+            else:
+                baseline_of = baseline.get(key(engine), {})
+            if baseline_of is None:
                 continue
             if engine[1] not in built:
                 self.build(engine[1])
@@ -128,18 +141,18 @@ class Copy:
             found, seeds = self.findings(engine)
             if found is None:
                 return {'engine': engine[0], 'seeds': seeds, 'how': 'did not come to its end'}
-            new = [name for name in found if name not in baseline.get(key(engine), {})]
+            new = [name for name in found if name not in baseline_of]
             if new:
                 at = re.search(r'seed (\d+)', new[0])
                 return {'engine': engine[0], 'seeds': int(at.group(1)) if at else seeds, 'how': f'{new[0]}: {found[new[0]]}'}
         return None
 
-    def examine(self, patch, baseline):
+    def examine(self, patch, engines, baseline):
         began = time.monotonic()
         row = {'mutant': patch.stem, 'bug': sentence(patch), 'file': patched_file(patch), 'engine': None, 'seeds': None}
         self.patch(patch)
         try:
-            row.update(self.try_engines(engines_for(patch), baseline) or {})
+            row.update(self.try_engines(engines, baseline) or {})
         except RuntimeError as error:
             row['error'] = str(error)
         finally:
@@ -153,6 +166,9 @@ def arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', default='', metavar='REGEX', help='only mutants of this name')
     parser.add_argument('--jobs', type=int, default=2, help='copies of the tree that work side by side (2)')
+    parser.add_argument('--engines', default='', metavar='REGEX', help='only engines of this name')
+    parser.add_argument('--clean', action='store_true',
+                        help='the engines have been seen to find nothing in the tree as it is: do not run them on it first')
     parser.add_argument('--json', action='store_true', help='one object on standard output')
     return parser.parse_args()
 
@@ -193,11 +209,14 @@ def main():
         finally:
             copies.put(copy)
 
-    engines = list({key(engine): engine for patch in patches for engine in engines_for(patch)}.values())
-    baseline = with_copy(lambda copy: as_it_is(copy, engines))
+    def chosen(patch):
+        return [engine for engine in engines_for(patch) if re.search(options.engines, engine[0])]
+
+    engines = list({key(engine): engine for patch in patches for engine in chosen(patch)}.values())
+    baseline = None if options.clean else with_copy(lambda copy: as_it_is(copy, engines))
     with concurrent.futures.ThreadPoolExecutor(copies.qsize()) as pool:
         rows = []
-        for row in pool.map(lambda patch: with_copy(lambda copy: copy.examine(patch, baseline)), patches):
+        for row in pool.map(lambda patch: with_copy(lambda copy: copy.examine(patch, chosen(patch), baseline)), patches):
             report(row)
             rows.append(row)
     caught = sum(1 for row in rows if row['engine'])

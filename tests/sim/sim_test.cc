@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <sys/personality.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "reconciler/base/strings.h"
 #include "tests/sim/engine/engines.h"
@@ -28,6 +31,38 @@ std::string told(const Outcome& outcome) {
   return out.empty() ? out : cat(out, "replay: ./dev sim --seed ", outcome.seed, " --faults ", toText(outcome.fired));
 }
 
+constexpr const char* kAsked = "SLIPWAY_TRACE_OF_SEED";
+
+// What another process says of a seed: started anew, with its memory in other places and an environment of another
+// size.
+std::string traceInProcess(std::uint64_t seed, bool randomised, std::size_t padding) {
+  int ends[2];
+  if (::pipe(ends) != 0) return "no pipe";
+  const std::string filter = "--gtest_filter=Simulator.DoesTheSameInAnotherProcessWhereverItsMemoryIs";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], STDOUT_FILENO);
+    const auto now = static_cast<unsigned long>(::personality(0xffffffff));
+    const unsigned long fixed = ADDR_NO_RANDOMIZE;
+    ::personality(randomised ? now & ~fixed : now | fixed);  // where that is forbidden the addresses stay random
+    ::setenv(kAsked, std::to_string(seed).c_str(), 1);
+    ::setenv("SLIPWAY_PADDING", std::string(padding, 'x').c_str(), 1);
+    ::execl("/proc/self/exe", "test_sim", filter.c_str(), nullptr);
+    ::_exit(127);
+  }
+  ::close(ends[1]);
+  std::string said;
+  char buffer[4096];
+  for (ssize_t got; (got = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    said.append(buffer, static_cast<std::size_t>(got));
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  const std::size_t at = said.find("trace ");
+  return at == std::string::npos ? cat("no trace, status ", status, ": ", said)
+                                 : said.substr(at, said.find('\n', at) - at);
+}
+
 class Simulator : public testing::Test {
  protected:
   Shelf shelf;
@@ -49,6 +84,22 @@ TEST_F(Simulator, DoesTheSameForTheSameSeedWhateverTheHeapLooksLike) {
     EXPECT_EQ(one.traceHash, other.traceHash) << "seed " << seed;
     EXPECT_EQ(one.rollouts, other.rollouts);
     EXPECT_EQ(one.fired, other.fired);
+  }
+}
+
+TEST_F(Simulator, DoesTheSameInAnotherProcessWhereverItsMemoryIs) {
+  if (const char* asked = std::getenv(kAsked)) {  // the other process
+    const std::uint64_t seed = std::strtoull(asked, nullptr, 10);
+    const Outcome outcome = runSeed(shelf, seed, Faults::swarm(seed));
+    std::printf("trace %016llx of %llu rollouts, %llu crashes\n", static_cast<unsigned long long>(outcome.traceHash),
+                static_cast<unsigned long long>(outcome.rollouts), static_cast<unsigned long long>(outcome.crashes));
+    return;
+  }
+  for (const std::uint64_t seed : {3ULL, 11ULL, 23ULL}) {
+    const std::string fixed = traceInProcess(seed, false, 0);
+    EXPECT_TRUE(fixed.starts_with("trace ")) << fixed;
+    EXPECT_EQ(traceInProcess(seed, true, 10), fixed) << "seed " << seed;
+    EXPECT_EQ(traceInProcess(seed, true, 50'000), fixed) << "seed " << seed;
   }
 }
 
