@@ -34,7 +34,13 @@ class SharedTree {
  public:
   SharedTree() = default;
   SharedTree(const SharedTree&) {}
-  SharedTree& operator=(const SharedTree&) { return *this; }
+  SharedTree& operator=(const SharedTree& other) {
+    if (this != &other) {
+      const std::lock_guard lock(mutex_);
+      tree_.reset();
+    }
+    return *this;
+  }
 
   // REQUIRES: always the same bytes.
   std::shared_ptr<const Json> of(const std::string& bytes) const;
