@@ -463,8 +463,7 @@ class ReleaseReconciler::Visit {
     } else {
       release_.status = stalled(release_, reasonFor(started), started.message(), now());
     }
-    services_.metrics.set("slipway_release_ready", {{"namespace", release_.meta.ns}, {"release", release_.meta.name}},
-                          ready() ? 1 : 0);
+    measure();
     if (release_.status == before_) {
       return Status::ok();
     }

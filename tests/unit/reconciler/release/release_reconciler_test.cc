@@ -367,6 +367,25 @@ TEST_F(RollbackThatWaits, IsOlderThanANewSpec) {
   EXPECT_THAT(stage.verdict("rollback"), HasSubstr("the spec asks for something newer, version 4.0.0"));
 }
 
+TEST(ReleaseReconciler, CountsItsServersForTheMetrics) {
+  ReleaseStage stage(3);
+  const auto servers = [&](const char* state) {
+    return stage.metrics.value("slipway_release_targets",
+                               {{"namespace", "default"}, {"release", "shop"}, {"state", state}});
+  };
+  stage.apply("1.0.0");
+  stage.settle();
+  EXPECT_EQ(servers("desired"), 3);
+  EXPECT_EQ(servers("live"), 3);
+  EXPECT_EQ(servers("failed"), 0);
+  stage.provider.answers["prepare web2"] = [](const StepRequest&) {
+    return ScriptedProvider::refused(Code::Invalid, "exit 1", "build");
+  };
+  stage.apply("2.0.0");
+  stage.settle();
+  EXPECT_EQ(servers("failed"), 1);
+}
+
 TEST(ReleaseReconciler, ARollbackIsNeverItselfRolledBack) {
   ReleaseStage stage(2);
   for (const char* version : {"1.0.0", "2.0.0"}) {
