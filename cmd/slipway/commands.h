@@ -15,9 +15,9 @@ namespace slipway::cli {
 // Each adds its commands to the program and, when one is chosen, sets Context::action.
 void addObjectCommands(CLI::App& program, Context& context);   // apply, get, delete
 void addReleaseCommands(CLI::App& program, Context& context);  // status, wait, history, releases, logs
-void addVerbCommands(CLI::App& program, Context& context);     // deploy, retry, rollback, abort, pause, resume
+void addVerbCommands(CLI::App& program, Context& context);     // deploy, retry, rollback, abort, promote, pause, resume
 void addServerCommands(CLI::App& program, Context& context);   // server enrol|list, lock, unlock
-void addOfflineCommands(CLI::App& program, Context& context);  // lint, plan, version, completion
+void addOfflineCommands(CLI::App& program, Context& context);  // lint, plan, strategies, version, completion
 
 // A command as shells complete it.
 struct CommandWords {

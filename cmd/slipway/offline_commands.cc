@@ -7,6 +7,7 @@
 #include "cmd/slipway/commands.h"
 #include "cmd/slipway/manifests.h"
 #include "cmd/slipway/plan_preview.h"
+#include "cmd/slipway/strategies.h"
 #include "reconciler/base/strings.h"
 #include "reconciler/schema/yaml.h"
 
@@ -114,6 +115,25 @@ int completion(Context& context, const CLI::App& program, const std::string& she
   return kConverged;
 }
 
+void addStrategies(CLI::App& program, Context& context) {
+  auto flags = std::make_shared<StrategiesOptions>();
+  CLI::App* command =
+      program.add_subcommand("strategies", "the strategies, their settings, and what each takes of a server");
+  command->add_option("--cpu", flags->cpu, "what the application needs: 1.5 or 250m");
+  command->add_option("--memory", flags->memory, "what it needs: 512M or 1.5Gi");
+  command->add_option("--disk", flags->disk, "what one release of it needs");
+  command->add_option("--have-cpu", flags->haveCpu, "what a server has free: every strategy is compared with it");
+  command->add_option("--have-memory", flags->haveMemory, "what a server has free");
+  command->add_option("--have-disk", flags->haveDisk, "what a server has free");
+  command->add_option("-o,--output", flags->output, "text, json or yaml");
+  command->footer(
+      "Exit codes: 0, or 2 when an amount cannot be read.\nExamples:\n  slipway strategies\n  slipway strategies --cpu "
+      "500m "
+      "--memory 512M --have-cpu 2 --have-memory 1Gi");
+  command->callback(
+      [&context, flags] { context.action = [&context, flags] { return printStrategies(context, *flags); }; });
+}
+
 }  // namespace
 
 std::string completionScript(std::string_view shell, std::string_view program,
@@ -189,6 +209,8 @@ void addOfflineCommands(CLI::App& program, Context& context) {
       return printPlans(context, *planFlags);
     };
   });
+
+  addStrategies(program, context);
 
   auto clientOnly = std::make_shared<bool>(false);
   command = program.add_subcommand("version", "versions of this program and of the API server");

@@ -191,6 +191,37 @@ std::string phasesText(const Json& run, WallTime now, bool ticking) {
   return join(parts, ", ");
 }
 
+std::string namesIn(const Json& object, std::string_view list) {
+  std::vector<std::string> out;
+  if (const Json* names = object.find(list); names != nullptr && names->isArray()) {
+    for (const Json& name : names->asArray()) {
+      out.push_back(oneLine(name.asString()));
+    }
+  }
+  return join(out, ", ");
+}
+
+// "20% on the new version (asked 50%), new: web1, old: web2".
+std::string trafficText(const Json& status) {
+  const Json* traffic = status.find("traffic");
+  const Json* weight = traffic == nullptr ? nullptr : traffic->find("weight");
+  if (weight == nullptr) {
+    return {};
+  }
+  const std::int64_t verified = weight->getInt("verified", -1);
+  const std::int64_t requested = weight->getInt("requested", -1);
+  std::string out = verified < 0 ? "not read back yet" : cat(verified, "% on the new version");
+  out += verified == requested ? "" : cat(" (asked ", requested, "%)");
+  const std::string fresh = namesIn(*traffic, "fresh");
+  const std::string stable = namesIn(*traffic, "stable");
+  out += fresh.empty() ? "" : cat(", new: ", fresh);
+  out += stable.empty() ? "" : cat(", old: ", stable);
+  if (const Json* change = traffic->find("change"); change != nullptr && change->getString("state") != "Done") {
+    out += cat("  ", change->getString("state"), " ", oneLine(change->getString("message")));
+  }
+  return out;
+}
+
 std::vector<std::string> runFacts(const Tree& tree, const Json& run, WallTime now) {
   const Json* status = run.find("status");
   std::vector<std::string> facts;
@@ -217,6 +248,7 @@ std::vector<std::string> runFacts(const Tree& tree, const Json& run, WallTime no
   if (status->getInt("skewMs", -1) >= 0) {
     add("skew     ", cat(status->getInt("skewMs"), "ms from the first switch to the last"));
   }
+  add("traffic  ", trafficText(*status));
   add("message  ", oneLine(status->getString("message")));
   return facts;
 }

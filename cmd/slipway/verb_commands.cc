@@ -40,6 +40,21 @@ CLI::App* addVerb(CLI::App& program, Context& context, const std::string& verb, 
   return command;
 }
 
+void addPromote(CLI::App& program, Context& context) {
+  auto flags = std::make_shared<VerbFlags>();
+  flags->request.verb = "promote";
+  CLI::App* command = program.add_subcommand("promote", "let a blue-green or canary release go on to its next step");
+  command->add_option("release", flags->request.release, "name of the release")->required();
+  command->add_flag_callback(
+      "--full", [flags] { flags->request.verb = "promote-full"; },
+      "leave out the steps that are left; checks are kept");
+  command->add_flag("--no-wait{false}", flags->request.wait, "do not wait for the controller's answer");
+  command->add_flag("-w,--wait", flags->request.follow, "show the run's progress to its end");
+  command->add_option("--timeout", flags->timeout, "how long to wait for the controller's answer");
+  command->footer("Examples:\n  slipway promote shop\n  slipway promote shop --full --wait");
+  command->callback([&context, flags] { context.action = [&context, flags] { return runVerb(context, *flags); }; });
+}
+
 struct DeployFlags {
   DeployRequest request;
   DeployOptions options;
@@ -83,6 +98,7 @@ void addVerbCommands(CLI::App& program, Context& context) {
       ->footer("Examples:\n  slipway rollback shop\n  slipway rollback shop 1.4.1 --wait");
   addVerb(program, context, "abort", "stop the run that goes on and undo what it switched")
       ->footer("Examples:\n  slipway abort shop\n  slipway abort shop --wait");
+  addPromote(program, context);
   addVerb(program, context, "pause", "hold the run that goes on after what is under way")
       ->footer("Example:\n  slipway pause shop");
   addVerb(program, context, "resume", "let a paused run go on")->footer("Example:\n  slipway resume shop --wait");

@@ -152,7 +152,8 @@ class Controllers::State {
             ports_.provider, ports_.http,    ports_.source,
             leases_,         ports_.pool,    ports_.runLog,
             events_,         ports_.metrics, ports_.clock,
-            ports_.log,      ports_.holder,  [door = door_](const ObjectKey& key) { door->add(key); }};
+            ports_.log,      ports_.holder,  [door = door_](const ObjectKey& key) { door->add(key); },
+            ports_.traffic};
   }
 
   runtime::Informer& watch(const Kind& kind) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "reconciler/ports/objects.h"
 #include "reconciler/ports/provider.h"
 #include "reconciler/ports/run_log.h"
+#include "reconciler/ports/traffic.h"
 #include "reconciler/ports/worker_pool.h"
 
 namespace slipway::daemon {
@@ -36,6 +38,8 @@ struct ControllerPorts {
   // Of leases. Stable over restarts on one store, so that a restarted daemon goes on with its own leases at once. One
   // process at a time has the store: that is what makes the name safe.
   std::string holder = "slipwayd";
+  // By kind of proxy; releases behind another kind are refused.
+  std::map<ProxyType, TrafficManager*> traffic = {};
 };
 
 // The control loop: informers that feed the queue of releases, workers that drive them. Knows nothing of how the API is

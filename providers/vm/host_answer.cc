@@ -90,6 +90,8 @@ void HostAnswer::takeObservation(std::string_view word, std::string_view rest) {
     seen.current = rest;
   } else if (word == "previous") {
     seen.previous = rest;
+  } else if (word == "slot") {
+    seen.slot = rest;
   } else if (word == "problem") {
     seen.problem += cat(seen.problem.empty() ? "" : "; ", printable(rest));
   } else if (word == "fence" || word == "fenced") {

@@ -167,9 +167,26 @@ struct ActionEncoder {
     out.paths("layout.requiredFiles", step.requiredFiles);
     exec(step.exec);
   }
+  void slotName(std::string_view slot) const {
+    if (slot.empty()) {
+      out.line("slot", "");
+    } else {
+      out.name("slot", slot);
+    }
+  }
+  void slot(const SlotRef& slot) const {
+    slotName(slot.name);
+    out.number(slot.port);
+  }
+  void operator()(const PlaceStep& step) const {
+    out.name("version", step.releaseId);
+    out.line("digest", step.digest);
+    out.name("slot", step.slot);
+  }
   void operator()(const SwitchStep& step) const {
     out.name("version", step.releaseId);
     out.line("digest", step.digest);
+    slotName(step.slot);
   }
   void operator()(const ProcessStep& step) const {
     if (step.releaseId.empty()) {
@@ -180,10 +197,12 @@ struct ActionEncoder {
     out.name("process action", step.action);
     out.text("process command", step.run);
     out.number(wholeSeconds(step.timeout));
+    slot(step.slot);
   }
   void operator()(const VerifyStep& step) const {
     out.name("version", step.releaseId);
     exec(step.exec);
+    slot(step.slot);
     if (!step.container) {
       out.line("container", "");
       out.number(0);
@@ -201,6 +220,7 @@ struct ActionEncoder {
     } else {
       out.name("restoreTo", step.restoreTo);
     }
+    slotName(step.slot);
   }
   void operator()(const RetireStep& step) const {
     out.number(static_cast<std::int64_t>(step.keep.size()));
@@ -254,7 +274,7 @@ Result<std::string> encodeRequest(const StepRequest& request, Duration remaining
 
 std::string_view stepName(const StepAction& action) {
   static constexpr std::string_view kNames[] = {"observe", "prepare", "check",  "switch", "process",
-                                                "verify",  "undo",    "retire", "abort"};
+                                                "verify",  "undo",    "retire", "abort",  "place"};
   return kNames[action.index()];
 }
 

@@ -10,6 +10,7 @@
 #include "reconciler/api/conditions.h"
 #include "reconciler/api/meta.h"
 #include "reconciler/api/source_spec.h"
+#include "reconciler/api/strategy.h"
 #include "reconciler/api/traffic.h"
 #include "reconciler/base/clock.h"
 #include "reconciler/base/json.h"
@@ -54,38 +55,6 @@ struct ProcessCommand {
   Duration timeout = std::chrono::minutes(5);
   std::vector<std::string> servers;  // only there; empty: on all
   bool operator==(const ProcessCommand&) const = default;
-};
-
-enum class StrategyType { Atomic, Recreate, Rolling };
-std::string_view strategyName(StrategyType type);
-enum class OnPartialSwitch { Revert, Hold };
-enum class SwitchOrder { Parallel, Sequential };
-
-// A number of servers: so many, or a share of all of them.
-struct Amount {
-  int value = 1;
-  bool percent = false;  // of the servers of the release, rounded down, but at least one
-  // REQUIRES: total > 0
-  std::size_t of(std::size_t total) const;
-  bool operator==(const Amount&) const = default;
-};
-
-struct RollingSettings {
-  Amount batchSize;
-  std::optional<Amount> maxUnavailable;  // nothing: as many as a batch has
-  Duration pauseBetween{0};              // between a batch that is verified and the next one
-  std::vector<std::string> order;        // these servers first, in this order
-  bool operator==(const RollingSettings&) const = default;
-};
-
-struct Strategy {
-  StrategyType type = StrategyType::Atomic;
-  OnPartialSwitch onPartialSwitch = OnPartialSwitch::Revert;
-  SwitchOrder switchOrder = SwitchOrder::Parallel;
-  Duration maxSkew = std::chrono::milliseconds(500);
-  Duration switchTimeout = std::chrono::seconds(30);
-  std::optional<RollingSettings> rolling;  // nothing: the defaults, when the type is Rolling
-  bool operator==(const Strategy&) const = default;
 };
 
 struct HttpCheck {
@@ -134,6 +103,7 @@ struct ReleaseSpec {
   Layout layout;
   std::vector<BuildStep> build;
   std::optional<ProcessCommand> process;  // nothing: none
+  std::optional<Slots> slots;             // nothing: one instance on each server
   Strategy strategy;
   Health health;
   std::optional<TrafficSpec> traffic;  // nothing: no proxy of ours
@@ -168,6 +138,15 @@ struct ReleaseHistoryEntry {
   bool operator==(const ReleaseHistoryEntry&) const = default;
 };
 
+// Percent of traffic on the new version: what the plan asks for, what the proxies were told, what they say. -1: not
+// known.
+struct TrafficWeight {
+  int requested = -1;
+  int set = -1;
+  int verified = -1;
+  bool operator==(const TrafficWeight&) const = default;
+};
+
 struct HandledRequest {
   std::string token;
   std::string result;  // "Accepted", or why not
@@ -182,6 +161,7 @@ struct ReleaseStatus {
   std::string phase;  // of the current run, or Ready, Suspended, Pending
   std::string step;   // "prepared 3/5"
   std::string message;
+  TrafficWeight weight;  // of the current run; not known where no traffic is managed
   ReleaseVersions versions;
   std::string identity;  // canonical hash of what the last attempt was made from
   std::string currentRun;
@@ -204,6 +184,8 @@ Result<Release> releaseFromJson(const Json& object);
 Result<ReleaseSpec> releaseSpecFromJson(const Json& spec);
 Json toJson(const ReleaseSpec& spec);
 Json toJson(const ReleaseStatus& status);
+TrafficWeight weightFromJson(const Json* json);
+Json toJson(const TrafficWeight& weight);
 
 // What asks for a new run when it changes: version, source, destinations, layout root, environment and shared paths,
 // build and process. Health, strategy and limits are not part of it. "v1:" and a hash over normalised content; the form

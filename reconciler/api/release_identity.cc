@@ -122,13 +122,18 @@ std::string releaseIdentity(const ReleaseSpec& spec) {
                             {"reload", spec.process->reload},
                             {"servers", textList(spec.process->servers)}});
   }
-  return hashed(Json::object({{"version", spec.version},
-                              {"source", sourceIdentity(spec.source)},
-                              {"destinations", destinations},
-                              {"root", spec.layout.root},
-                              {"environment", spec.layout.environment},
-                              {"build", buildIdentity(spec)},
-                              {"process", process}}));
+  Json content = Json::object({{"version", spec.version},
+                               {"source", sourceIdentity(spec.source)},
+                               {"destinations", destinations},
+                               {"root", spec.layout.root},
+                               {"environment", spec.layout.environment},
+                               {"build", buildIdentity(spec)},
+                               {"process", process}});
+  // Came later: what has none keeps the hash that it had before there were any.
+  if (spec.slots.has_value()) {
+    content["slots"] = Json::object({{"blue", spec.slots->bluePort}, {"green", spec.slots->greenPort}});
+  }
+  return hashed(content);
 }
 
 std::string preparedIdentity(const ReleaseSpec& spec, const std::string& artifactDigest) {

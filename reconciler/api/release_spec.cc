@@ -1,15 +1,9 @@
-#include <algorithm>
-#include <array>
-#include <charconv>
-
 #include "reconciler/api/json_fields.h"
 #include "reconciler/api/release.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway {
 namespace {
-
-constexpr std::array<std::string_view, 3> kStrategies{"Atomic", "Recreate", "Rolling"};  // in the enum's order
 
 void readSource(const Json* json, SourceSpec& out, FieldReader& parent) {
   FieldReader reader(json, "spec.source");
@@ -105,50 +99,17 @@ void readProcess(const Json* json, std::optional<ProcessCommand>& out, FieldRead
   parent.merge(fields);
 }
 
-// 3 or "25%".
-void readAmount(FieldReader& fields, std::string_view name, Amount& out) {
-  const Json* json = fields.child(name);
-  if (json == nullptr) {
+void readSlots(const Json* json, std::optional<Slots>& out, FieldReader& parent) {
+  if (json == nullptr || !json->isObject()) {
     return;
   }
-  if (json->isInt()) {
-    out = {static_cast<int>(json->asInt()), false};
-    return;
-  }
-  const std::string text = json->isString() ? json->asString() : "";
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || std::string_view(end, text.data() + text.size()) != "%") {
-    fields.fail(name, cat("must be a number or a share like \"25%\", not ", json->dump()));
-    return;
-  }
-  out = {value, true};
-}
-
-Json toJson(const Amount& amount) { return amount.percent ? Json(cat(amount.value, "%")) : Json(amount.value); }
-
-void readRolling(const Json* json, RollingSettings& out, FieldReader& parent) {
-  FieldReader fields(json, "spec.strategy.rolling");
-  readAmount(fields, "batchSize", out.batchSize);
-  if (fields.child("maxUnavailable") != nullptr) {
-    readAmount(fields, "maxUnavailable", out.maxUnavailable.emplace());
-  }
-  fields.read("pauseBetween", out.pauseBetween);
-  fields.read("order", out.order);
-  parent.merge(fields);
-}
-
-void readStrategy(const Json* json, Strategy& out, FieldReader& parent) {
-  FieldReader fields(json, "spec.strategy");
-  fields.readEnum("type", {kStrategies[0], kStrategies[1], kStrategies[2]}, out.type);
-  fields.readEnum("onPartialSwitch", {"Revert", "Hold"}, out.onPartialSwitch);
-  fields.readEnum("switchOrder", {"Parallel", "Sequential"}, out.switchOrder);
-  fields.read("maxSkew", out.maxSkew);
-  fields.read("switchTimeout", out.switchTimeout);
-  if (const Json* rolling = fields.child("rolling"); rolling != nullptr && rolling->isObject()) {
-    readRolling(rolling, out.rolling.emplace(), fields);
-  }
-  parent.merge(fields);
+  FieldReader fields(json, "spec.slots");
+  FieldReader blue(fields.child("blue"), "spec.slots.blue");
+  FieldReader green(fields.child("green"), "spec.slots.green");
+  blue.read("port", out.emplace().bluePort);
+  green.read("port", out->greenPort);
+  parent.merge(blue);
+  parent.merge(green);
 }
 
 void readExec(const Json* json, std::string path, std::optional<ExecCheck>& out, FieldReader& parent) {
@@ -303,24 +264,6 @@ Json healthToJson(const Health& health) {
   return out;
 }
 
-Json strategyToJson(const Strategy& strategy) {
-  Json out = Json::object({{"type", strategyName(strategy.type)},
-                           {"onPartialSwitch", strategy.onPartialSwitch == OnPartialSwitch::Revert ? "Revert" : "Hold"},
-                           {"switchOrder", strategy.switchOrder == SwitchOrder::Parallel ? "Parallel" : "Sequential"},
-                           {"maxSkew", formatDuration(strategy.maxSkew)},
-                           {"switchTimeout", formatDuration(strategy.switchTimeout)}});
-  if (strategy.rolling.has_value()) {
-    Json& rolling = out["rolling"];
-    rolling["batchSize"] = toJson(strategy.rolling->batchSize);
-    if (strategy.rolling->maxUnavailable.has_value()) {
-      rolling["maxUnavailable"] = toJson(*strategy.rolling->maxUnavailable);
-    }
-    rolling["pauseBetween"] = formatDuration(strategy.rolling->pauseBetween);
-    putList(rolling, "order", strategy.rolling->order);
-  }
-  return out;
-}
-
 std::string_view policyName(RollbackPolicy policy) {
   switch (policy) {
     case RollbackPolicy::Automatic:
@@ -335,13 +278,6 @@ std::string_view policyName(RollbackPolicy policy) {
 
 }  // namespace
 
-std::string_view strategyName(StrategyType type) { return kStrategies[static_cast<std::size_t>(type)]; }
-
-std::size_t Amount::of(std::size_t total) const {
-  const auto number = static_cast<std::size_t>(std::max(value, 1));
-  return std::clamp<std::size_t>(percent ? total * number / 100 : number, 1, total);
-}
-
 Result<ReleaseSpec> releaseSpecFromJson(const Json& json) {
   ReleaseSpec out;
   FieldReader fields(&json, "spec");
@@ -352,6 +288,7 @@ Result<ReleaseSpec> releaseSpecFromJson(const Json& json) {
   readLayout(fields.child("layout"), out.layout, fields);
   readBuild(fields.child("build"), out.build, fields);
   readProcess(fields.child("process"), out.process, fields);
+  readSlots(fields.child("slots"), out.slots, fields);
   readStrategy(fields.child("strategy"), out.strategy, fields);
   readHealth(fields.child("health"), out.health, fields);
   if (const Json* traffic = fields.child("traffic"); traffic != nullptr && traffic->isObject()) {
@@ -382,7 +319,11 @@ Json toJson(const ReleaseSpec& spec) {
   if (spec.process.has_value()) {
     out["process"] = processToJson(*spec.process);
   }
-  out["strategy"] = strategyToJson(spec.strategy);
+  if (spec.slots.has_value()) {
+    out["slots"]["blue"]["port"] = spec.slots->bluePort;
+    out["slots"]["green"]["port"] = spec.slots->greenPort;
+  }
+  out["strategy"] = toJson(spec.strategy);
   out["health"] = healthToJson(spec.health);
   if (spec.traffic.has_value()) {
     out["traffic"] = toJson(*spec.traffic);

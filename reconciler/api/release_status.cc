@@ -31,6 +31,7 @@ void readStatus(const Json* json, ReleaseStatus& out) {
   status.read("phase", out.phase);
   status.read("step", out.step);
   status.read("message", out.message);
+  out.weight = weightFromJson(status.child("weight"));
   FieldReader versions(status.child("versions"), "status.versions");
   versions.read("desired", out.versions.desired);
   versions.read("attempted", out.versions.attempted);
@@ -73,6 +74,28 @@ Json historyToJson(const std::vector<ReleaseHistoryEntry>& history) {
 
 }  // namespace
 
+TrafficWeight weightFromJson(const Json* json) {
+  TrafficWeight out;
+  FieldReader fields(json, "status.weight");
+  fields.read("requested", out.requested);
+  fields.read("set", out.set);
+  fields.read("verified", out.verified);
+  return out;
+}
+
+Json toJson(const TrafficWeight& weight) {
+  Json out = Json::object();
+  const auto put = [&](const char* name, int value) {
+    if (value >= 0) {
+      out[name] = value;
+    }
+  };
+  put("requested", weight.requested);
+  put("set", weight.set);
+  put("verified", weight.verified);
+  return out;
+}
+
 Json toJson(const ReleaseStatus& status) {
   Json out = Json::object({{"observedGeneration", status.observedGeneration}});
   if (!status.conditions.empty()) {
@@ -81,6 +104,7 @@ Json toJson(const ReleaseStatus& status) {
   putText(out, "phase", status.phase);
   putText(out, "step", status.step);
   putText(out, "message", status.message);
+  putObject(out, "weight", toJson(status.weight));
   Json versions;
   putText(versions, "desired", status.versions.desired);
   putText(versions, "attempted", status.versions.attempted);

@@ -35,11 +35,32 @@ bool isTerminal(RunPhase phase);
 bool mayFollow(RunPhase from, RunPhase to);
 
 // The kinds of step of one target. The names are used in status, metrics and operation ids.
-// Sync looks at a server that ran out of room and makes some, before Prepare is tried again there.
-enum class StepKind { Prepare, Sync, Check, Stop, Switch, Start, Verify, Undo, Restart, Retire };
-inline constexpr std::array kStepKinds{StepKind::Prepare, StepKind::Sync,  StepKind::Check,  StepKind::Stop,
-                                       StepKind::Switch,  StepKind::Start, StepKind::Verify, StepKind::Undo,
-                                       StepKind::Restart, StepKind::Retire};
+// Sync looks at a server that ran out of room and makes some, before Prepare is tried again there. With slots: Place
+// points the new version's slot at it; Confirm verifies once more before traffic grows; ScaleDown stops the old
+// version's instance; Recheck verifies the old one before traffic goes back; Withdraw stops the new one's. Traffic is a
+// change of what the proxies send where: of the whole run, not of one target.
+enum class StepKind {
+  Prepare,
+  Sync,
+  Check,
+  Stop,
+  Place,
+  Switch,
+  Start,
+  Verify,
+  Confirm,
+  ScaleDown,
+  Undo,
+  Restart,
+  Recheck,
+  Withdraw,
+  Retire,
+  Traffic,
+};
+inline constexpr std::array kStepKinds{StepKind::Prepare, StepKind::Sync,      StepKind::Check, StepKind::Stop,
+                                       StepKind::Place,   StepKind::Switch,    StepKind::Start, StepKind::Verify,
+                                       StepKind::Confirm, StepKind::ScaleDown, StepKind::Undo,  StepKind::Restart,
+                                       StepKind::Recheck, StepKind::Withdraw,  StepKind::Retire};
 std::string_view stepName(StepKind kind);
 Result<StepKind> stepFromName(std::string_view name);
 
@@ -79,6 +100,10 @@ struct RunTarget {
   std::string digest;  // of the prepared directory
   std::string before;  // the release that was current when the run was made ready
   std::int64_t bytesSent = 0;
+  std::string slot;        // with slots: where the new version goes
+  std::string slotBefore;  // and where the live one is; empty: there is none
+  std::string zone;        // value of the label that spec.strategy.rolling.zoneLabel names
+  std::string rank;        // likewise orderByLabel
   std::map<StepKind, StepRecord> steps;
   bool operator==(const RunTarget&) const = default;
 
@@ -94,7 +119,9 @@ struct RunDecisions {
   std::string revertMessage;
   std::string abort;  // when an abort was accepted
   std::string abortReason;
-  std::string pausedAt;  // set while paused, by request or by onPartialSwitch: Hold
+  std::string pausedAt;     // set while paused, by request or by onPartialSwitch: Hold
+  std::string promoteFull;  // when it was asked to leave out the steps that are left
+  int promotedStep = -1;    // the pause that somebody ended by promoting, counted from 0
   bool operator==(const RunDecisions&) const = default;
 };
 
@@ -104,6 +131,24 @@ struct RunWait {
   std::string startedAt;
   std::int64_t elapsedMs = 0;
   bool operator==(const RunWait&) const = default;
+};
+
+// The last change of traffic that the plan asked for, and what came of it.
+struct TrafficChange {
+  int number = 0;  // counted in the run, part of the operation id; 0: none yet
+  StepRecord record;
+  TrafficWeight weight;
+  std::vector<std::string> fresh;   // servers whose instance of the new version is in rotation
+  std::vector<std::string> stable;  // servers whose instance of the old version is
+  bool operator==(const TrafficChange&) const = default;
+};
+
+// What an analysis step of a canary came to.
+struct AnalysisRecord {
+  std::string verdict;  // Successful, Failed, Inconclusive; empty: it goes on
+  std::string message;
+  std::string at;
+  bool operator==(const AnalysisRecord&) const = default;
 };
 
 // A row of the run's state table.
@@ -149,6 +194,9 @@ struct RunStatus {
   std::int64_t skewMs = -1;  // first to last flip
   RunDecisions decisions;
   std::map<std::string, RunWait> waits;  // by the plan's name for them
+  int canaryStep = 0;                    // steps of the canary that are behind
+  TrafficChange traffic;
+  std::map<std::string, AnalysisRecord> analyses;  // by the number of the step
   std::vector<RunTransition> transitions;
   std::vector<RunTarget> targets;
   bool operator==(const RunStatus&) const = default;

@@ -87,6 +87,10 @@ RunTarget targetFromJson(const Json& json) {
   fields.read("digest", out.digest);
   fields.read("before", out.before);
   fields.read("bytesSent", out.bytesSent);
+  fields.read("slot", out.slot);
+  fields.read("slotBefore", out.slotBefore);
+  fields.read("zone", out.zone);
+  fields.read("rank", out.rank);
   if (const Json* steps = fields.child("steps"); steps != nullptr && steps->isObject()) {
     for (const auto& [name, record] : steps->asObject()) {
       if (Result<StepKind> kind = stepFromName(name)) {
@@ -124,6 +128,10 @@ Json toJson(const RunTarget& target) {
   if (target.bytesSent > 0) {
     out["bytesSent"] = target.bytesSent;
   }
+  putText(out, "slot", target.slot);
+  putText(out, "slotBefore", target.slotBefore);
+  putText(out, "zone", target.zone);
+  putText(out, "rank", target.rank);
   for (const auto& [kind, record] : target.steps) {
     out["steps"][stepName(kind)] = toJson(record);
   }
@@ -157,6 +165,8 @@ void readDecisions(const Json* json, RunDecisions& out) {
   fields.read("abort", out.abort);
   fields.read("abortReason", out.abortReason);
   fields.read("pausedAt", out.pausedAt);
+  fields.read("promoteFull", out.promoteFull);
+  fields.read("promotedStep", out.promotedStep);
 }
 
 Json toJson(const RunDecisions& decisions) {
@@ -168,7 +178,48 @@ Json toJson(const RunDecisions& decisions) {
   putText(out, "abort", decisions.abort);
   putText(out, "abortReason", decisions.abortReason);
   putText(out, "pausedAt", decisions.pausedAt);
+  putText(out, "promoteFull", decisions.promoteFull);
+  if (decisions.promotedStep >= 0) {
+    out["promotedStep"] = decisions.promotedStep;
+  }
   return out;
+}
+
+TrafficChange trafficFromJson(const Json* json) {
+  TrafficChange out;
+  FieldReader fields(json, "status.traffic");
+  fields.read("number", out.number);
+  fields.read("fresh", out.fresh);
+  fields.read("stable", out.stable);
+  out.weight = weightFromJson(fields.child("weight"));
+  if (const Json* record = fields.child("change"); record != nullptr) {
+    out.record = recordFromJson(*record);
+  }
+  return out;
+}
+
+Json toJson(const TrafficChange& traffic) {
+  if (traffic.number == 0) {
+    return {};
+  }
+  Json out = Json::object({{"number", traffic.number}});
+  out["change"] = toJson(traffic.record);
+  putObject(out, "weight", toJson(traffic.weight));
+  putList(out, "fresh", traffic.fresh);
+  putList(out, "stable", traffic.stable);
+  return out;
+}
+
+void readAnalyses(const Json* json, std::map<std::string, AnalysisRecord>& out) {
+  if (json == nullptr || !json->isObject()) {
+    return;
+  }
+  for (const auto& [step, analysis] : json->asObject()) {
+    FieldReader fields(&analysis, "status.analyses");
+    fields.read("verdict", out[step].verdict);
+    fields.read("message", out[step].message);
+    fields.read("at", out[step].at);
+  }
 }
 
 void readWaits(const Json* json, std::map<std::string, RunWait>& out) {
@@ -205,6 +256,9 @@ Status readRunStatus(const Json* json, RunStatus& out) {
   fields.read("skewMs", out.skewMs);
   readDecisions(fields.child("decisions"), out.decisions);
   readWaits(fields.child("waits"), out.waits);
+  fields.read("canaryStep", out.canaryStep);
+  out.traffic = trafficFromJson(fields.child("traffic"));
+  readAnalyses(fields.child("analyses"), out.analyses);
   readTransitions(fields.child("transitions"), out.transitions);
   if (const Json* targets = fields.child("targets"); targets != nullptr && targets->isArray()) {
     for (const Json& target : targets->asArray()) {
@@ -261,6 +315,14 @@ Json toJson(const RunStatus& status) {
   putObject(out, "decisions", toJson(status.decisions));
   for (const auto& [name, wait] : status.waits) {
     out["waits"][name] = Json::object({{"startedAt", wait.startedAt}, {"elapsedMs", wait.elapsedMs}});
+  }
+  if (status.canaryStep > 0) {
+    out["canaryStep"] = status.canaryStep;
+  }
+  putObject(out, "traffic", toJson(status.traffic));
+  for (const auto& [step, analysis] : status.analyses) {
+    out["analyses"][step] =
+        Json::object({{"verdict", analysis.verdict}, {"message", analysis.message}, {"at", analysis.at}});
   }
   for (const RunTransition& row : status.transitions) {
     Json item = Json::object({{"phase", phaseName(row.phase)}, {"enteredAt", row.enteredAt}});

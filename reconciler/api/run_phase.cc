@@ -20,7 +20,7 @@ constexpr std::array<std::pair<RunPhase, std::string_view>, 11> kPhases{{
     {RunPhase::Cancelled, "Cancelled"},
 }};
 
-constexpr std::array<std::pair<StepKind, std::string_view>, 10> kSteps{{
+constexpr std::array<std::pair<StepKind, std::string_view>, 16> kSteps{{
     {StepKind::Prepare, "prepare"},
     {StepKind::Check, "check"},
     {StepKind::Stop, "stop"},
@@ -31,6 +31,12 @@ constexpr std::array<std::pair<StepKind, std::string_view>, 10> kSteps{{
     {StepKind::Restart, "restart"},
     {StepKind::Retire, "retire"},
     {StepKind::Sync, "sync"},
+    {StepKind::Place, "place"},
+    {StepKind::Confirm, "confirm"},
+    {StepKind::ScaleDown, "scale-down"},
+    {StepKind::Recheck, "recheck"},
+    {StepKind::Withdraw, "withdraw"},
+    {StepKind::Traffic, "traffic"},
 }};
 
 template <typename Table, typename Value>
@@ -110,8 +116,9 @@ bool mayFollow(RunPhase from, RunPhase to) {
     case RunPhase::Pending:
       return to == RunPhase::Preparing || to == RunPhase::Paused || to == RunPhase::Failed || to == RunPhase::Cancelled;
     case RunPhase::Preparing:
-      return to == RunPhase::Deploying || to == RunPhase::RollingBack || to == RunPhase::Paused ||
-             to == RunPhase::Failed || to == RunPhase::Cancelled;
+      return to == RunPhase::Deploying || to == RunPhase::HealthCheck || to == RunPhase::TrafficSwitching ||
+             to == RunPhase::RollingBack || to == RunPhase::Paused || to == RunPhase::Failed ||
+             to == RunPhase::Cancelled;
     case RunPhase::Deploying:
       return to == RunPhase::HealthCheck || to == RunPhase::TrafficSwitching || to == RunPhase::RollingBack ||
              to == RunPhase::Paused || to == RunPhase::Failed;
@@ -120,7 +127,7 @@ bool mayFollow(RunPhase from, RunPhase to) {
              to == RunPhase::Paused || to == RunPhase::Deploying || to == RunPhase::Failed;
     case RunPhase::TrafficSwitching:
       return to == RunPhase::HealthCheck || to == RunPhase::Completed || to == RunPhase::RollingBack ||
-             to == RunPhase::Paused || to == RunPhase::Failed;
+             to == RunPhase::Paused || to == RunPhase::Deploying || to == RunPhase::Failed;
     case RunPhase::Paused:
       return !isTerminal(to) || to == RunPhase::Cancelled || to == RunPhase::Failed;
     case RunPhase::RollingBack:

@@ -81,6 +81,8 @@ inline constexpr std::array kCatalogue{
                "Targets of the Release: desired, live, failed."},
 
     MetricInfo{"slipway_ssh_parallel", MetricType::Gauge, "", "1 when commands run side by side, 0 one at a time."},
+    MetricInfo{"slipway_release_weight", MetricType::Gauge, "namespace,release",
+               "Percent of traffic on the new version, as read back from the proxies."},
     MetricInfo{"slipway_release_drifted_targets", MetricType::Gauge, "namespace,release",
                "Targets that are not as the last run left them, when they were last looked at."},
     MetricInfo{"slipway_server_reachable", MetricType::Gauge, "namespace,server",

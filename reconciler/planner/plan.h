@@ -18,6 +18,9 @@ struct StepRef {
   auto operator<=>(const StepRef&) const = default;
 };
 
+// In place of a target, for what is done for the whole run.
+inline constexpr std::size_t kFleet = static_cast<std::size_t>(-1);
+
 // Everything a plan may depend on. No clock, no port: the same input gives the same plan.
 struct PlanInput {
   const std::string& runUid;
@@ -37,7 +40,26 @@ struct PlannedStep {
 };
 
 // What cannot be observed again. The caller makes it durable, then plans anew; nothing is started before.
-enum class Decision { None, Commit, Revert, Hold };
+// NextStep: the canary's step is behind, RunStatus::canaryStep counts it.
+enum class Decision { None, Commit, Revert, Hold, NextStep };
+
+// A change of what the proxies send where, as part of the run. The weights are absolute.
+struct PlannedTraffic {
+  int number = 0;  // counted in the run
+  int attempt = 1;
+  std::string operationId;          // "<run uid>.traffic.<number>.<attempt>"
+  int weight = 0;                   // percent for `fresh`
+  std::vector<std::size_t> fresh;   // targets whose instance of the new version is in rotation
+  std::vector<std::size_t> stable;  // … of the old one
+  bool operator==(const PlannedTraffic&) const = default;
+};
+
+// A judgement of the new version that the plan waits for; its verdict goes into RunStatus::analyses under `step`.
+struct PlannedAnalysis {
+  int step = 0;
+  std::vector<std::string> templates;
+  bool operator==(const PlannedAnalysis&) const = default;
+};
 
 // Time to let pass before the plan goes on; `name` is unique in the run. The caller keeps count of it over restarts.
 struct PlannedWait {
@@ -53,8 +75,10 @@ struct Plan {
   std::string message;                 // a sentence for people
   std::string step;                    // "prepared 3/5"
   Decision decision = Decision::None;
-  std::vector<PlannedStep> wave;   // what should be running now; parts of it may be so already
-  std::vector<std::string> abort;  // operations to kill
+  std::vector<PlannedStep> wave;          // what should be running now; parts of it may be so already
+  std::vector<std::string> abort;         // operations to kill
+  std::optional<PlannedTraffic> traffic;  // never together with a wave
+  std::optional<PlannedAnalysis> analysis;
   std::optional<PlannedWait> wait;
   std::optional<Duration> checkAgain;
   bool operator==(const Plan&) const = default;
@@ -67,8 +91,8 @@ class Strategy {
   virtual Plan plan(const PlanInput& input) const = 0;
 };
 
-// The strategy of that type; it lives for ever.
-const Strategy& strategyFor(StrategyType type);
+// The strategy that the spec asks for; it lives for ever.
+const Strategy& strategyFor(const ReleaseSpec& spec);
 
 std::string operationId(const std::string& runUid, StepKind kind, const std::string& target, int attempt);
 

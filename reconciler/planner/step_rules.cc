@@ -10,6 +10,7 @@ constexpr int kGateTries = 4;
 constexpr int kSwitchTries = 2;  // one retry on that target, then the fleet decides
 constexpr int kLinkVerifyTries = 3;
 constexpr int kUndoTries = 8;
+constexpr int kTrafficTries = 6;
 
 int maxTries(StepKind kind, const Health& health) {
   switch (kind) {
@@ -18,13 +19,21 @@ int maxTries(StepKind kind, const Health& health) {
     case StepKind::Check:
       return kGateTries;
     case StepKind::Stop:
+    case StepKind::Place:
     case StepKind::Switch:
     case StepKind::Start:
       return kSwitchTries;
+    case StepKind::ScaleDown:
+      return kGateTries;
+    case StepKind::Traffic:
+      return kTrafficTries;
     case StepKind::Verify:
+    case StepKind::Confirm:
+    case StepKind::Recheck:
       return health.any() ? std::max(health.attempts, 1) : kLinkVerifyTries;
     case StepKind::Undo:
     case StepKind::Restart:
+    case StepKind::Withdraw:
       return kUndoTries;
     case StepKind::Sync:
     case StepKind::Retire:
@@ -48,6 +57,10 @@ bool mayBeginAnew(const StepRecord& prepare, const ReleaseSpec& spec) {
 
 }  // namespace
 
+bool verifies(StepKind kind) {
+  return kind == StepKind::Verify || kind == StepKind::Confirm || kind == StepKind::Recheck;
+}
+
 bool outOfRoom(const StepRecord& record) { return record.state == StepState::Failed && record.code == kNoRoomCode; }
 
 NextTry nextTry(StepKind kind, const StepRecord& record, const ReleaseSpec& spec) {
@@ -59,7 +72,7 @@ NextTry nextTry(StepKind kind, const StepRecord& record, const ReleaseSpec& spec
     return NextTry::No;
   }
   // What the check asks for is not there and does not come by itself: no docker to ask, a name that cannot be one.
-  if (kind == StepKind::Verify && record.code == codeName(Code::Invalid)) {
+  if (verifies(kind) && record.code == codeName(Code::Invalid)) {
     return NextTry::No;
   }
   if (record.state == StepState::Unknown || neverBegan(record)) {
@@ -73,18 +86,24 @@ NextTry nextTry(StepKind kind, const StepRecord& record, const ReleaseSpec& spec
     case StepKind::Retire:
       return NextTry::No;
     case StepKind::Stop:
+    case StepKind::Place:
     case StepKind::Switch:
     case StepKind::Start:
     case StepKind::Verify:
+    case StepKind::Confirm:
+    case StepKind::ScaleDown:
     case StepKind::Undo:
     case StepKind::Restart:
+    case StepKind::Recheck:
+    case StepKind::Withdraw:
+    case StepKind::Traffic:
       return NextTry::NewId;
   }
   return NextTry::No;
 }
 
 Duration retryDelay(StepKind kind, int tries, const Health& health) {
-  if (kind == StepKind::Verify && health.any()) {
+  if (verifies(kind) && health.any()) {
     return health.interval;
   }
   const int doublings = std::clamp(tries - 1, 0, 5);
@@ -105,6 +124,10 @@ bool runsProcess(const ReleaseSpec& spec, StepKind kind, const std::string& targ
   if (!process.servers.empty() &&
       std::find(process.servers.begin(), process.servers.end(), target) == process.servers.end()) {
     return false;
+  }
+  if (spec.slots.has_value()) {
+    return kind == StepKind::Start || kind == StepKind::Restart || kind == StepKind::ScaleDown ||
+           kind == StepKind::Withdraw;
   }
   if (spec.strategy.type == StrategyType::Recreate) {
     return kind == StepKind::Stop ? !process.stop.empty() : !process.start.empty();

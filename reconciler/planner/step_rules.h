@@ -18,6 +18,9 @@ NextTry nextTry(StepKind kind, const StepRecord& record, const ReleaseSpec& spec
 // How long to wait before try number `tries` + 1: the health interval for Verify, else 1 s doubling to 30 s.
 Duration retryDelay(StepKind kind, int tries, const Health& health);
 
+// Whether the step looks at a running instance: Verify, Confirm, Recheck.
+bool verifies(StepKind kind);
+
 // The server had no room for it: it is looked at and old releases are removed before the next try.
 bool outOfRoom(const StepRecord& record);
 

@@ -1,10 +1,10 @@
 #include "reconciler/planner/two_phase.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "reconciler/base/strings.h"
-#include "reconciler/planner/stage.h"
+#include "reconciler/planner/order.h"
+#include "reconciler/planner/run_pass.h"
 #include "reconciler/planner/step_rules.h"
 
 namespace slipway::planner {
@@ -13,64 +13,49 @@ namespace {
 // The targets in the order in which they are switched, cut into batches. A function of what a run never changes.
 class Batches {
  public:
-  Batches(const PlanInput& input, StrategyType type) : places_(input.progress.targets.size()) {
-    const std::size_t total = places_.size();
-    const RollingSettings rolling = input.run.spec.strategy.rolling.value_or(RollingSettings{});
-    std::vector<std::size_t> order(total);
-    std::iota(order.begin(), order.end(), 0);
-    if (type == StrategyType::Rolling && total > 0) {
-      const auto named = [&](std::size_t i) {
-        return std::find(rolling.order.begin(), rolling.order.end(), input.progress.targets[i].name);
-      };
-      std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return named(a) < named(b); });
-      each_ = std::min(rolling.batchSize.of(total), rolling.maxUnavailable.value_or(rolling.batchSize).of(total));
-    } else {
-      each_ = std::max<std::size_t>(total, 1);
+  Batches(const PlanInput& input, StrategyType type)
+      : batch_(input.progress.targets.size()), place_(input.progress.targets.size()) {
+    const std::vector<RunTarget>& targets = input.progress.targets;
+    const RollingSettings rolling =
+        type == StrategyType::Rolling ? input.run.spec.strategy.rolling.value_or(RollingSettings{}) : RollingSettings{};
+    const std::size_t total = targets.size();
+    const std::size_t each =
+        type != StrategyType::Rolling || total == 0
+            ? total
+            : std::min(rolling.batchSize.of(total), rolling.maxUnavailable.value_or(rolling.batchSize).of(total));
+    std::size_t inBatch = 0;
+    std::size_t place = 0;
+    std::string zone;
+    for (std::size_t i : orderOf(targets, rolling)) {
+      if (inBatch == each || (inBatch > 0 && targets[i].zone != zone)) {
+        ++count_;
+        inBatch = 0;
+      }
+      zone = targets[i].zone;
+      batch_[i] = count_;
+      place_[i] = place++;
+      ++inBatch;
     }
-    for (std::size_t place = 0; place < total; ++place) {
-      places_[order[place]] = place;
-    }
+    count_ += inBatch > 0 ? 1 : 0;
   }
 
-  std::size_t size() const { return (places_.size() + each_ - 1) / each_; }
-  bool has(std::size_t number, std::size_t target) const { return places_[target] / each_ == number; }
-  bool before(std::size_t one, std::size_t other) const { return places_[one] < places_[other]; }
+  std::size_t size() const { return count_; }
+  bool has(std::size_t number, std::size_t target) const { return batch_[target] == number; }
+  bool upTo(std::size_t number, std::size_t target) const { return batch_[target] < number; }
+  bool before(std::size_t one, std::size_t other) const { return place_[one] < place_[other]; }
 
  private:
-  std::vector<std::size_t> places_;  // in that order, by target
-  std::size_t each_ = 1;
+  std::vector<std::size_t> batch_;  // its number, by target
+  std::vector<std::size_t> place_;  // in the order of all
+  std::size_t count_ = 0;
 };
 
-// One pass over the record of a run: the first stage that is not through decides what happens next.
-class Pass {
+// The first stage that is not through decides what happens next.
+class Pass final : public RunPass {
  public:
-  Pass(const PlanInput& input, StrategyType type)
-      : input_(input), status_(input.progress), type_(type), batches_(input, type) {}
-
-  Plan run() {
-    const RunDecisions& decided = status_.decisions;
-    if (!decided.revert.empty()) {
-      return undoing();
-    }
-    if (!decided.abort.empty()) {
-      return decided.commit.empty() ? cancelling() : decide(Decision::Revert, abortReason(), "the run was stopped");
-    }
-    if (!decided.pausedAt.empty()) {
-      return paused();
-    }
-    if (std::all_of(status_.targets.begin(), status_.targets.end(), [](const RunTarget& t) { return t.gone; })) {
-      return outcome(RunPhase::Failed, "NoTargets", "there is no server left to deploy to");
-    }
-    return decided.commit.empty() ? preparing() : deploying();
-  }
+  Pass(const PlanInput& input, StrategyType type) : RunPass(input), type_(type), batches_(input, type) {}
 
  private:
-  const RunTarget& target(std::size_t i) const { return status_.targets[i]; }
-
-  Stage surveyAll(StepKind kind) {
-    return survey(input_, kind, [](std::size_t) { return true; });
-  }
-
   Stage surveyOf(StepKind kind, std::size_t batch) {
     Stage stage = survey(input_, kind, [&](std::size_t i) { return batches_.has(batch, i); });
     std::sort(stage.ready.begin(), stage.ready.end(),
@@ -84,126 +69,12 @@ class Pass {
     });
   }
 
-  void startAll(StepKind kind, const Stage& stage) {
-    for (std::size_t i : stage.ready) {
-      plan_.wave.push_back(plannedStep(input_, kind, i));
-    }
-    plan_.checkAgain = stage.nextTry;
-  }
-
-  // Those that run already first, then new ones up to the cap.
-  void startCapped(StepKind kind, Stage stage) {
-    std::stable_partition(stage.ready.begin(), stage.ready.end(),
-                          [&](std::size_t i) { return target(i).stateOf(kind) == StepState::Running; });
-    const auto cap = static_cast<std::size_t>(std::max(input_.run.spec.maxParallel, 1));
-    stage.ready.resize(std::min(stage.ready.size(), std::max(cap, stage.running)));
-    startAll(kind, stage);
-  }
-
-  Plan at(RunPhase phase, std::string reason, std::string message) {
-    plan_.phase = phase;
-    plan_.reason = std::move(reason);
-    plan_.message = std::move(message);
-    return plan_;
-  }
-
-  // An end leaves nothing to do.
-  Plan outcome(RunPhase phase, std::string reason, std::string message) {
-    plan_.wave.clear();
-    plan_.checkAgain.reset();
-    return at(phase, std::move(reason), std::move(message));
-  }
-
-  Plan decide(Decision decision, std::string reason, std::string message) {
-    plan_.decision = decision;
-    return outcome(status_.phase, std::move(reason), std::move(message));
-  }
-
-  void count(std::string_view word, const Stage& stage) { plan_.step = cat(word, " ", stage.done, "/", stage.total); }
-
   // "" with one batch, else "batch 2 of 5: ".
   std::string inBatch(std::size_t number) const {
     return batches_.size() == 1 ? "" : cat("batch ", number + 1, " of ", batches_.size(), ": ");
   }
 
-  std::string failures(StepKind kind, const Stage& stage) { return describeFailures(status_, kind, stage.failed); }
-
-  Plan preparing() {
-    const Stage prepare = surveyAll(StepKind::Prepare);
-    count("prepared", prepare);
-    if (!prepare.idle()) {
-      const std::vector<std::size_t> full = withoutRoom(prepare);
-      startCapped(StepKind::Prepare, without(prepare, full));
-      for (std::size_t i : full) {
-        const int attempt = target(i).step(StepKind::Prepare)->attempt;
-        plan_.wave.push_back(
-            {{i, StepKind::Sync}, attempt, operationId(input_.runUid, StepKind::Sync, target(i).name, attempt)});
-      }
-      if (!full.empty()) {
-        return at(RunPhase::Preparing, "MakingRoom",
-                  cat("removing old releases before the next try: ", failures(StepKind::Prepare, {.failed = full})));
-      }
-      return at(RunPhase::Preparing, "Preparing",
-                cat("making version ", input_.run.version, " ready on ", prepare.total, " servers"));
-    }
-    if (!prepare.failed.empty()) {
-      return outcome(
-          RunPhase::Failed, "PrepareFailed",
-          cat(prepare.failed.size(), " of ", prepare.total,
-              " servers could not be made ready, nothing was switched: ", failures(StepKind::Prepare, prepare)));
-    }
-    return gate();
-  }
-
-  // The targets that had no room and have not been looked at since.
-  std::vector<std::size_t> withoutRoom(const Stage& prepare) const {
-    std::vector<std::size_t> full;
-    for (std::size_t i = 0; i < status_.targets.size(); ++i) {
-      const StepRecord* record = target(i).step(StepKind::Prepare);
-      const bool lost = std::find(prepare.failed.begin(), prepare.failed.end(), i) != prepare.failed.end();
-      if (target(i).gone || record == nullptr || lost || !outOfRoom(*record)) {
-        continue;
-      }
-      const StepRecord* sync = target(i).step(StepKind::Sync);
-      if (sync == nullptr || sync->attempt != record->attempt || sync->state == StepState::Running) {
-        full.push_back(i);
-      }
-    }
-    return full;
-  }
-
-  static Stage without(Stage stage, const std::vector<std::size_t>& targets) {
-    std::erase_if(stage.ready,
-                  [&](std::size_t i) { return std::find(targets.begin(), targets.end(), i) != targets.end(); });
-    return stage;
-  }
-
-  Plan gate() {
-    const Stage check = surveyAll(StepKind::Check);
-    count("checked", check);
-    if (!check.idle()) {
-      startAll(StepKind::Check, check);
-      return at(RunPhase::Preparing, "AtGate", "every server is prepared: checking all of them before the switch");
-    }
-    // A prepared directory that was changed since is not trusted: it is made again, once.
-    for (std::size_t i : check.failed) {
-      const int made = target(i).step(StepKind::Prepare)->attempt;
-      if (preparationIsLost(*target(i).step(StepKind::Check)) && made < 2) {
-        const std::string id = operationId(input_.runUid, StepKind::Prepare, target(i).name, made + 1);
-        plan_.wave.push_back({{i, StepKind::Prepare}, made + 1, id});
-      }
-    }
-    if (!plan_.wave.empty()) {
-      return at(RunPhase::Preparing, "PreparationLost", "a prepared release was changed or is gone: making it again");
-    }
-    if (!check.failed.empty()) {
-      return outcome(RunPhase::Failed, "GateClosed",
-                     cat("the gate stays closed, nothing was switched: ", failures(StepKind::Check, check)));
-    }
-    return decide(Decision::Commit, "GateOpen", cat("all ", check.total, " servers are ready"));
-  }
-
-  Plan deploying() {
+  Plan deploying() override {
     for (std::size_t number = 0; number < batches_.size(); ++number) {
       if (std::optional<Plan> next = deployBatch(number)) {
         return *next;
@@ -223,6 +94,9 @@ class Pass {
     }
     const Stage flip = surveyOf(StepKind::Switch, number);
     count("switched", surveyAll(StepKind::Switch));
+    if (std::optional<Plan> next = drain(number)) {
+      return next;
+    }
     if (!flip.through()) {
       return advance(StepKind::Switch, flip,
                      {RunPhase::Deploying, "Switching",
@@ -241,74 +115,98 @@ class Pass {
                      {RunPhase::HealthCheck, "Verifying",
                       cat(inBatch(number), "checking version ", input_.run.version, " on ", verify.total, " servers")});
     }
-    return number + 1 < batches_.size() ? waitAfter(number) : std::nullopt;
+    if (std::optional<Plan> next = readyForLong(number)) {
+      return next;
+    }
+    return number + 1 < batches_.size() ? waitAfter(number) : restored();
+  }
+
+  // --- rotation: only of a Rolling behind a proxy of its own
+  // -----------------------------------------------------------
+
+  bool rotates() const {
+    const std::optional<TrafficSpec>& traffic = input_.run.spec.traffic;
+    return type_ == StrategyType::Rolling && traffic.has_value() && !traffic->onEachServer() && traffic->port > 0;
+  }
+
+  // Every server that is in rotation gets the same share.
+  std::optional<Plan> rotate(std::vector<std::size_t> fresh, std::vector<std::size_t> stable, const std::string& why) {
+    const std::size_t all = fresh.size() + stable.size();
+    if (!rotates() || all == 0) {
+      return std::nullopt;  // with one batch of all servers there is nothing to send the traffic to meanwhile
+    }
+    const auto share = static_cast<int>((100 * fresh.size() + all / 2) / all);
+    return route({share, std::move(fresh), std::move(stable)}, why);
+  }
+
+  template <typename F>
+  std::vector<std::size_t> those(F&& which) const {
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i < status_.targets.size(); ++i) {
+      if (!target(i).gone && which(i)) {
+        out.push_back(i);
+      }
+    }
+    return out;
+  }
+
+  // The batch gets no requests before it is switched; one that fails its verification stays out.
+  std::optional<Plan> drain(std::size_t number) {
+    const auto begun =
+        those([&](std::size_t i) { return batches_.has(number, i) && wasStarted(target(i), StepKind::Switch); });
+    if (!begun.empty()) {
+      return std::nullopt;
+    }
+    return rotate(those([&](std::size_t i) { return batches_.upTo(number, i); }),
+                  those([&](std::size_t i) { return !batches_.upTo(number, i) && !batches_.has(number, i); }),
+                  cat(inBatch(number), "taking its servers out of rotation"));
+  }
+
+  std::optional<Plan> restored() {
+    return rotate(those([](std::size_t) { return true; }), {}, "every server is in rotation again");
+  }
+
+  // Verified once is not enough: still well after minReady.
+  std::optional<Plan> readyForLong(std::size_t number) {
+    const Duration minReady = input_.run.spec.strategy.rolling.value_or(RollingSettings{}).minReady;
+    if (type_ != StrategyType::Rolling || minReady <= Duration(0)) {
+      return std::nullopt;
+    }
+    const Stage confirm = surveyOf(StepKind::Confirm, number);
+    if (confirm.done + confirm.running + confirm.failed.size() + confirm.waiting == 0) {
+      if (std::optional<Plan> next =
+              waiting(cat("ready-", number + 1), minReady,
+                      {RunPhase::HealthCheck, "WaitingForReady",
+                       cat(inBatch(number), "verified; it is checked again after ", formatDuration(minReady))})) {
+        return next;
+      }
+    }
+    if (!confirm.through()) {
+      return advance(StepKind::Confirm, confirm,
+                     {RunPhase::HealthCheck, "Confirming", cat(inBatch(number), "checking again after minReady")});
+    }
+    return std::nullopt;
   }
 
   std::optional<Plan> waitAfter(std::size_t number) {
     const Duration pause = input_.run.spec.strategy.rolling.value_or(RollingSettings{}).pauseBetween;
     const std::string name = cat("after-batch-", number + 1);
-    const auto waited = input_.waited.find(name);
-    const Duration passed = waited == input_.waited.end() ? Duration(0) : waited->second;
     bool nextBegan = false;
     for (std::size_t i = 0; i < status_.targets.size(); ++i) {
       nextBegan = nextBegan || (batches_.has(number + 1, i) && wasStarted(target(i), StepKind::Switch));
     }
-    if (passed >= pause || nextBegan) {
+    const auto waited = input_.waited.find(name);
+    if (nextBegan || (waited != input_.waited.end() && waited->second >= pause) || pause <= Duration(0)) {
       return std::nullopt;
     }
-    plan_.wait = PlannedWait{name, pause};
-    plan_.checkAgain = pause - passed;
-    return at(RunPhase::HealthCheck, "WaitingBetweenBatches",
-              cat(inBatch(number), "verified; the next one follows after ", formatDuration(pause)));
-  }
-
-  Plan retiring() {
-    const Stage verify = surveyAll(StepKind::Verify);
-    const Stage retire = surveyAll(StepKind::Retire);
-    if (!retire.idle()) {
-      startAll(StepKind::Retire, retire);
-      return at(RunPhase::HealthCheck, "Retiring", "removing old releases");
+    if (std::optional<Plan> next = rotate(those([&](std::size_t i) { return batches_.upTo(number + 1, i); }),
+                                          those([&](std::size_t i) { return !batches_.upTo(number + 1, i); }),
+                                          cat(inBatch(number), "verified, in rotation again"))) {
+      return next;
     }
-    const std::string note =
-        retire.failed.empty() ? "" : cat("; old releases stay: ", failures(StepKind::Retire, retire));
-    return outcome(RunPhase::Completed, "Completed",
-                   cat("version ", input_.run.version, " is live on all ", verify.total, " servers", note));
-  }
-
-  struct Where {
-    RunPhase phase;
-    std::string reason;
-    std::string message;
-  };
-
-  // Starts what the stage wants, or decides what its failure means for the fleet. A failed check does not wait for the
-  // others; a failed switch does, because which of them flipped must be known.
-  Plan advance(StepKind kind, const Stage& stage, Where where) {
-    const bool settled = kind == StepKind::Verify || stage.idle();
-    if (!stage.failed.empty() && settled) {
-      return failed(kind, stage);
-    }
-    startAll(kind, stage);
-    return at(where.phase, std::move(where.reason), std::move(where.message));
-  }
-
-  Plan failed(StepKind kind, const Stage& stage) {
-    const RollbackPolicy policy = input_.run.spec.rollback;
-    const bool verification = kind == StepKind::Verify;
-    const std::string reason = verification               ? "VerificationFailed"
-                               : kind == StepKind::Switch ? "PartialSwitch"
-                                                          : "ActivationFailed";
-    const std::string message = failures(kind, stage);
-    if (verification && policy == RollbackPolicy::None) {
-      return outcome(RunPhase::Failed, reason, cat(message, " (left as it is: rollback.policy is None)"));
-    }
-    // A rollback is never itself rolled back: a person decides.
-    const bool hold = policy != RollbackPolicy::Automatic || input_.run.reason == RunReason::Rollback ||
-                      (!verification && input_.run.spec.strategy.onPartialSwitch == OnPartialSwitch::Hold);
-    if (hold) {
-      return decide(Decision::Hold, reason, cat(message, "; held: resume to try again, abort to undo"));
-    }
-    return decide(Decision::Revert, reason, message);
+    return waiting(name, pause,
+                   {RunPhase::HealthCheck, "WaitingBetweenBatches",
+                    cat(inBatch(number), "verified; the next one follows after ", formatDuration(pause))});
   }
 
   bool touched(std::size_t i) const {
@@ -316,12 +214,15 @@ class Pass {
   }
 
   // The batch that was begun last goes first: it is the one that is out of service.
-  Plan undoing() {
+  Plan undoing() override {
     const Stage all = survey(input_, StepKind::Undo, [this](std::size_t i) { return touched(i); });
     for (std::size_t batch = batches_.size(); batch-- > 0;) {
       const Stage undo =
           survey(input_, StepKind::Undo, [&](std::size_t i) { return batches_.has(batch, i) && touched(i); });
       if (!undo.through()) {
+        if (std::optional<Plan> next = withdrawFromRotation(batch)) {
+          return *next;
+        }
         count("undone", all);
         return takeBack(StepKind::Undo, undo);
       }
@@ -335,67 +236,29 @@ class Pass {
       }
     }
     count("undone", all);
-    if (status_.phase !=
-        RunPhase::RollingBack) {  // nothing had been touched yet: the phase is still a row of the record
-      plan_.checkAgain = Duration(0);
-      return at(RunPhase::RollingBack, status_.decisions.revertReason, status_.decisions.revertMessage);
-    }
-    return outcome(RunPhase::RolledBack, status_.decisions.revertReason,
-                   cat("every server is back on what it ran before: ", status_.decisions.revertMessage));
-  }
-
-  Plan takeBack(StepKind kind, Stage stage) {
-    std::reverse(stage.ready.begin(), stage.ready.end());
-    startAll(kind, stage);
-    if (!stage.failed.empty() && stage.idle()) {
-      return at(RunPhase::Paused, "RollbackIncomplete",
-                cat("the fleet is mixed: ", stage.failed.size(), " of ", stage.total,
-                    " servers could not be taken back: ", failures(kind, stage), "; resume to try again"));
-    }
-    return at(RunPhase::RollingBack, status_.decisions.revertReason, status_.decisions.revertMessage);
-  }
-
-  std::string abortReason() const {
-    return status_.decisions.abortReason.empty() ? "Aborted" : status_.decisions.abortReason;
-  }
-
-  Plan cancelling() {
-    for (const RunTarget& one : status_.targets) {
-      const StepRecord* record = one.step(StepKind::Prepare);
-      if (record != nullptr && record->state == StepState::Running) {
-        plan_.abort.push_back(record->operationId);
+    if (status_.traffic.number > 0) {
+      if (std::optional<Plan> next = rotate({}, those([](std::size_t) { return true; }), "")) {
+        return *next;
       }
     }
-    if (plan_.abort.empty()) {
-      return outcome(RunPhase::Cancelled, abortReason(), "the run was stopped before anything was switched");
-    }
-    return at(status_.phase, "Aborting", cat("stopping the build on ", plan_.abort.size(), " servers"));
+    return rolledBack();
   }
 
-  // Steps that were started are seen to their end; nothing new begins.
-  Plan paused() {
-    for (std::size_t i = 0; i < status_.targets.size(); ++i) {
-      for (const auto& [kind, record] : target(i).steps) {
-        if (record.state == StepState::Running) {
-          plan_.wave.push_back(plannedStep(input_, kind, i));
-        }
-      }
+  // What is to be undone gets no requests; what was is back.
+  std::optional<Plan> withdrawFromRotation(std::size_t number) {
+    const auto begun =
+        those([&](std::size_t i) { return batches_.has(number, i) && wasStarted(target(i), StepKind::Undo); });
+    if (status_.traffic.number == 0 || !begun.empty()) {
+      return std::nullopt;
     }
-    // What was under way goes on to its end, and counts.
-    const Stage prepare = surveyAll(StepKind::Prepare);
-    plan_.step = status_.step;
-    if (status_.decisions.commit.empty() && status_.step.starts_with("prepared ")) {
-      count("prepared", prepare);
-    }
-    return at(RunPhase::Paused, status_.transitions.empty() ? "Paused" : status_.transitions.back().reason,
-              status_.message);
+    return rotate(those([&](std::size_t i) {
+                    return batches_.upTo(number, i) && target(i).stateOf(StepKind::Verify) == StepState::Done;
+                  }),
+                  those([&](std::size_t i) { return !batches_.upTo(number, i) && !batches_.has(number, i); }), "");
   }
 
-  const PlanInput& input_;
-  const RunStatus& status_;
   const StrategyType type_;
   const Batches batches_;
-  Plan plan_;
 };
 
 }  // namespace

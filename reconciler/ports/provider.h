@@ -38,19 +38,36 @@ struct CheckStep {
   std::optional<ExecCheck> exec;
 };
 
+// One of two instances beside one another. Empty name: there is only one.
+struct SlotRef {
+  std::string name;  // "blue"
+  int port = 0;      // of its instance
+};
+
+// Point the slot's own link, current-<environment>-<slot>, at a prepared release. Refused (Conflict) for the slot that
+// is live, unless it names that release already.
+struct PlaceStep {
+  std::string releaseId;
+  std::string digest;
+  std::string slot;
+};
+
 // Replace `previous`, then `current`. All SwitchSteps of one wave are armed first; none flips unless all are armed.
 struct SwitchStep {
   std::string releaseId;
   std::string digest;
   bool sequential = false;  // when all are armed: one after another in the wave's order, stopping at the first failure
+  std::string slot;         // is the live one from then on; empty: there are none
 };
 
-// Run one command of the process manager: reload, start or stop. Effect class E1 by contract with the user.
+// Run one command of the process manager: reload, start or stop. Effect class E1 by contract with the user. With a slot
+// it runs in that slot's release, with SLOT and PORT set.
 struct ProcessStep {
   std::string action;  // "reload", "start", "stop": for messages
   std::string releaseId;
   std::string run;
   Duration timeout = std::chrono::minutes(5);
+  SlotRef slot = {};
 };
 
 // A container of the target that must be running.
@@ -60,11 +77,13 @@ struct ContainerLook {
   bool ownHealth = true;  // where it has a health check of its own, that one must have passed too
 };
 
-// `current` is `releaseId`, the container (when given) runs, and the command (when given) succeeds in it.
+// `current`, or the slot's own link, is `releaseId`, the container (when given) runs, and the command (when given)
+// succeeds in it.
 struct VerifyStep {
   std::string releaseId;
   std::optional<ExecCheck> exec;
   std::optional<ContainerLook> container = std::nullopt;
+  SlotRef slot = {};
 };
 
 // Put the links back as the journal says they were before the switch to `releaseId`. `restoreTo` is what the plan
@@ -72,9 +91,10 @@ struct VerifyStep {
 struct UndoStep {
   std::string releaseId;
   std::string restoreTo;
+  std::string slot;  // is the live one from then on
 };
 
-// Remove old releases. Never one of `keep`, nor what `current` and `previous` name.
+// Remove old releases. Never one of `keep`, nor what `current`, `previous` and the slots' links name.
 struct RetireStep {
   std::vector<std::string> keep;
 };
@@ -85,7 +105,7 @@ struct AbortStep {
 };
 
 using StepAction = std::variant<ObserveStep, PrepareStep, CheckStep, SwitchStep, ProcessStep, VerifyStep, UndoStep,
-                                RetireStep, AbortStep>;
+                                RetireStep, AbortStep, PlaceStep>;
 
 struct StepRequest {
   std::string operationId;  // stable over retries and restarts of the controller; "[a-z0-9.-]+"
@@ -109,6 +129,7 @@ struct PreparedRelease {
 struct TargetObservation {
   std::string current;   // release id; empty: no such link
   std::string previous;  // likewise
+  std::string slot;      // the live one; empty: there is none
   std::string problem;   // "current points to /x, which does not exist": a person or program changed it
   std::uint64_t fence = 0;
   std::int64_t freeBytes = -1;  // -1: not known
@@ -130,7 +151,7 @@ struct StepResult {
   std::uint64_t bytesSent = 0;  // content that had to be sent
   Duration duration{0};
   SteadyTime effectAt{};       // when the effect was confirmed to us; for Switch the base of the skew
-  TargetObservation observed;  // after Observe, and after Check at least `current` and `previous`
+  TargetObservation observed;  // after Observe, and after Check at least `current` and `slot`
 
   // What did not happen on the target, and why. `phase`: the part that said no.
   static StepResult refused(Status status, std::string phase) {

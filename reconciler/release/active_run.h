@@ -20,7 +20,9 @@ namespace slipway::release {
 struct Message {
   std::string operationId;
   std::optional<StepResult> result;
-  std::string phase;  // a named part began, when there is no result
+  std::string phase;   // a named part began, when there is no result
+  int weightSet = -1;  // of a change of traffic: TrafficOutcome
+  int weightVerified = -1;
 };
 
 // Where steps put what came back, from any thread, until the reconciler has made it durable. Thread-safe.

@@ -62,6 +62,12 @@ RunSpec rollbackSpec(const Release& release, const ReleaseRun& earlier) {
   spec.spec = earlier.spec.spec;
   spec.spec.strategy = release.spec.strategy;
   spec.spec.destinations = release.spec.destinations;
+  // The way there is today's: where instances run and which proxies send requests to them.
+  spec.spec.traffic = release.spec.traffic;
+  if (release.spec.slots.has_value() || spec.spec.slots.has_value()) {
+    spec.spec.process = release.spec.process;
+  }
+  spec.spec.slots = release.spec.slots;
   spec.spec.maxParallel = release.spec.maxParallel;
   spec.spec.prepareTimeout = release.spec.prepareTimeout;
   return spec;

@@ -7,6 +7,7 @@
 #include "reconciler/release/new_run.h"
 #include "reconciler/release/run_driver.h"
 #include "reconciler/release/step_records.h"
+#include "reconciler/release/strategy_check.h"
 #include "reconciler/release/summary.h"
 #include "reconciler/release/targets.h"
 
@@ -216,6 +217,12 @@ class ReleaseReconciler::Visit {
         run_->status.decisions.pausedAt.clear();
         forgetFailures(run_->status);
         return Status::ok();
+      case Verdict::Effect::PromoteStep:
+        run_->status.decisions.promotedStep = run_->status.canaryStep;
+        return Status::ok();
+      case Verdict::Effect::PromoteFull:
+        run_->status.decisions.promoteFull = formatTime(now());
+        return Status::ok();
       case Verdict::Effect::StartRetry:
         SLIPWAY_RETURN_IF_ERROR(book());
         return start(retrySpec(release_, *run_));
@@ -353,7 +360,9 @@ class ReleaseReconciler::Visit {
   // Everything that can be known to be wrong is found before a run exists.
   Status start(RunSpec spec) {
     SLIPWAY_RETURN_IF_ERROR(checkReleaseId(spec.spec.layout.environment, spec.version));
-    SLIPWAY_RETURN_IF_ERROR(freezeTargets(services_.reader, release_.meta.ns, spec.spec).status());
+    Result<std::vector<RunTarget>> targets = freezeTargets(services_.reader, release_.meta.ns, spec.spec);
+    SLIPWAY_RETURN_IF_ERROR(targets.status());
+    SLIPWAY_RETURN_IF_ERROR(checkStrategy(services_, release_.meta.ns, spec.spec, *targets));
     SLIPWAY_RETURN_IF_ERROR(addFinalizer());
     std::int64_t number = release_.status.runCounter;
     while (true) {

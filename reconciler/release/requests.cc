@@ -8,9 +8,11 @@
 namespace slipway::release {
 namespace {
 
-constexpr std::array<std::pair<Verb, std::string_view>, 5> kVerbs{{{Verb::Abort, "abort"},
+constexpr std::array<std::pair<Verb, std::string_view>, 7> kVerbs{{{Verb::Abort, "abort"},
                                                                    {Verb::Pause, "pause"},
                                                                    {Verb::Resume, "resume"},
+                                                                   {Verb::Promote, "promote"},
+                                                                   {Verb::PromoteFull, "promote-full"},
                                                                    {Verb::Rollback, "rollback"},
                                                                    {Verb::Retry, "retry"}}};
 
@@ -19,6 +21,10 @@ using Effect = Verdict::Effect;
 Verdict refuse(std::string why) { return {Effect::None, cat("Refused: ", why), nullptr}; }
 
 bool isOpen(const ReleaseRun* run) { return run != nullptr && !isTerminal(run->status.phase); }
+
+bool awaitsPromotion(const ReleaseRun& run) {
+  return !run.status.transitions.empty() && run.status.transitions.back().reason == "AwaitingPromotion";
+}
 
 Verdict judgeAbort(const ReleaseRun* run) {
   if (!isOpen(run)) {
@@ -44,7 +50,48 @@ Verdict judgeResume(const ReleaseRun* run) {
   if (!isOpen(run) || run->status.phase != RunPhase::Paused) {
     return refuse("no run is paused");
   }
+  if (awaitsPromotion(*run) && run->status.decisions.pausedAt.empty()) {
+    return refuse(cat("run ", run->meta.name, " waits for promotion: slipway promote"));
+  }
   return {Effect::ResumeRun, cat("Accepted: run ", run->meta.name, " goes on"), nullptr};
+}
+
+bool shiftsTraffic(const ReleaseSpec& spec) {
+  return spec.strategy.type == StrategyType::BlueGreen || spec.strategy.type == StrategyType::Canary;
+}
+
+// Ends the pause that the run is in, timed or not; another step is never passed over.
+Verdict judgePromote(const ReleaseRun* run) {
+  if (!isOpen(run)) {
+    return refuse("no run is going on");
+  }
+  if (!shiftsTraffic(run->spec.spec)) {
+    return refuse(cat("strategy ", strategyName(run->spec.spec.strategy.type), " has nothing to promote"));
+  }
+  if (!run->status.decisions.revert.empty() || !run->status.decisions.abort.empty()) {
+    return refuse(cat("run ", run->meta.name, " is being taken back"));
+  }
+  const std::string reason = run->status.transitions.empty() ? "" : run->status.transitions.back().reason;
+  if (!awaitsPromotion(*run) && reason != "Baking") {
+    return refuse(cat("run ", run->meta.name, " does not wait for promotion now: ", run->status.message,
+                      "; promote-full leaves out all steps that are left"));
+  }
+  return {Effect::PromoteStep, cat("Accepted: run ", run->meta.name, " goes on to the next step"), nullptr};
+}
+
+Verdict judgePromoteFull(const ReleaseRun* run) {
+  if (!isOpen(run)) {
+    return refuse("no run is going on");
+  }
+  if (!shiftsTraffic(run->spec.spec)) {
+    return refuse(cat("strategy ", strategyName(run->spec.spec.strategy.type), " has nothing to promote"));
+  }
+  if (!run->status.decisions.revert.empty() || !run->status.decisions.abort.empty()) {
+    return refuse(cat("run ", run->meta.name, " is being taken back"));
+  }
+  return {Effect::PromoteFull,
+          cat("Accepted: run ", run->meta.name, " goes to all traffic, with its checks and without the steps left"),
+          nullptr};
 }
 
 Verdict judgeRetry(const ReleaseRun* run) {
@@ -164,6 +211,10 @@ Verdict judge(const Request& request, const Release& release, const ReleaseRun* 
       return judgeResume(run);
     case Verb::Rollback:
       return judgeRollback(request, release, run);
+    case Verb::Promote:
+      return judgePromote(run);
+    case Verb::PromoteFull:
+      return judgePromoteFull(run);
     case Verb::Retry:
       return judgeRetry(run);
   }

@@ -10,7 +10,7 @@ namespace slipway::release {
 
 // What a verb asks for. Verbs are annotations `slipway.dev/<verb>: <token>`; a token that is not the one in
 // status.handledRequests is a new request.
-enum class Verb { Retry, Rollback, Abort, Pause, Resume };
+enum class Verb { Retry, Rollback, Abort, Pause, Resume, Promote, PromoteFull };
 std::string_view verbName(Verb verb);
 
 struct Request {
@@ -20,13 +20,22 @@ struct Request {
   bool waited = false;  // accepted before, when another run had to end first
 };
 
-// The requests that were not handled yet, or wait for the end of a run, in the order Abort, Pause, Resume, Rollback,
-// Retry.
+// The requests that were not handled yet, or wait for the end of a run, in the order Abort, Pause, Resume, Promote,
+// PromoteFull, Rollback, Retry.
 std::vector<Request> pendingRequests(const Release& release);
 
 // What to do about a request, and what to tell the user.
 struct Verdict {
-  enum class Effect { None, AbortRun, PauseRun, ResumeRun, StartRetry, StartRollback } effect = Effect::None;
+  enum class Effect {
+    None,
+    AbortRun,
+    PauseRun,
+    ResumeRun,
+    PromoteStep,
+    PromoteFull,
+    StartRetry,
+    StartRollback,
+  } effect = Effect::None;
   std::string result;                               // "Accepted…" or "Refused: why"
   const ReleaseHistoryEntry* rollbackTo = nullptr;  // StartRollback; points into the release
   std::string then = {};                            // AbortRun: the version to roll back to afterwards

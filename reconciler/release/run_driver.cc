@@ -61,6 +61,9 @@ void RunDriver::takeMessages() {
         }
       }
     }
+    if (run_.status.traffic.record.operationId == message.operationId) {
+      takeTraffic(message);
+    }
     if (message.result.has_value()) {
       active_.inFlight.erase(message.operationId);
       active_.aborting.erase(message.operationId);
@@ -86,6 +89,9 @@ void RunDriver::takeResult(RunTarget& target, std::size_t index, StepKind kind, 
                             {{"step", std::string(stepName(kind))}, {"outcome", std::string(stateName(record.state))}},
                             std::chrono::duration<double>(result.duration).count());
   if (result.outcome == StepResult::Outcome::Done) {
+    if (kind == StepKind::Check && run_.spec.spec.slots.has_value()) {
+      target.slot = otherSlot(target.slotBefore);
+    }
     if (kind == StepKind::Switch && !result.alreadyDone && result.effectAt != SteadyTime{}) {
       active_.flippedAt[target.name] = result.effectAt;
     }
@@ -102,7 +108,8 @@ void RunDriver::takeResult(RunTarget& target, std::size_t index, StepKind kind, 
 }
 
 void RunDriver::measureSkew() {
-  if (run_.spec.spec.strategy.type == StrategyType::Rolling) {
+  const StrategyType type = run_.spec.spec.strategy.type;
+  if (type == StrategyType::Rolling || type == StrategyType::Canary) {
     return;  // batches are apart on purpose
   }
   const auto live = std::count_if(run_.status.targets.begin(), run_.status.targets.end(), [](const RunTarget& target) {
@@ -318,7 +325,7 @@ planner::Plan RunDriver::planNow() const {
       input.cooling[ref] = left;
     }
   }
-  return planner::strategyFor(run_.spec.spec.strategy.type).plan(input);
+  return planner::strategyFor(run_.spec.spec).plan(input);
 }
 
 Result<Action> RunDriver::advance() {
@@ -352,9 +359,13 @@ Result<Action> RunDriver::advance() {
         fresh.push_back(step);
       }
     }
+    const bool changes = plan.traffic.has_value() && markTraffic(*plan.traffic);
     SLIPWAY_RETURN_IF_ERROR(save());
     SLIPWAY_RETURN_IF_ERROR(checkRecorded(fresh));
     launch(fresh);
+    if (changes) {
+      launchTraffic();
+    }
     kill(plan.abort);
     return Action{std::min(plan.checkAgain.value_or(leaseCheck()), leaseCheck())};
   }
@@ -395,6 +406,11 @@ Status RunDriver::decide(const planner::Plan& plan) {
     case planner::Decision::Hold:
       decisions.pausedAt = now;
       return enter(RunPhase::Paused, plan.reason, plan.message);
+    case planner::Decision::NextStep:
+      ++run_.status.canaryStep;
+      forgetConfirmations(run_.status);
+      announce(EventType::Normal, plan.reason, plan.message);
+      return Status::ok();
     case planner::Decision::None:
       return Status::ok();
   }
@@ -452,7 +468,8 @@ LaunchEvents RunDriver::launchEvents() const {
 // Whether something is on its way to the target that changes what it runs. What comes next waits for its end: an undo
 // that overtook a switch would be undone by it.
 bool RunDriver::moves(const RunTarget& target) const {
-  constexpr std::array kMoving{StepKind::Stop, StepKind::Switch, StepKind::Start, StepKind::Undo, StepKind::Restart};
+  constexpr std::array kMoving{StepKind::Stop,      StepKind::Place, StepKind::Switch,  StepKind::Start,
+                               StepKind::ScaleDown, StepKind::Undo,  StepKind::Restart, StepKind::Withdraw};
   return std::any_of(kMoving.begin(), kMoving.end(), [&](StepKind kind) {
     const StepRecord* record = target.step(kind);
     return record != nullptr && active_.inFlight.contains(record->operationId);

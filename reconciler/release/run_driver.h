@@ -49,6 +49,10 @@ class RunDriver {
   bool moves(const RunTarget& target) const;
   Status checkRecorded(const std::vector<planner::PlannedStep>& wave) const;
   void launch(const std::vector<planner::PlannedStep>& wave);
+  void takeTraffic(const Message& message);
+  // True when it was not under way yet.
+  bool markTraffic(const planner::PlannedTraffic& traffic);
+  void launchTraffic();
   void kill(const std::vector<std::string>& operations);
   LaunchContext launchContext() const;
   LaunchEvents launchEvents() const;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "reconciler/base/clock.h"
@@ -13,6 +14,7 @@
 #include "reconciler/ports/objects.h"
 #include "reconciler/ports/provider.h"
 #include "reconciler/ports/run_log.h"
+#include "reconciler/ports/traffic.h"
 #include "reconciler/ports/worker_pool.h"
 
 namespace slipway::release {
@@ -32,8 +34,9 @@ struct Services {
   Metrics& metrics;
   Clock& clock;
   Logger& logger;
-  std::string holder;                          // of leases: the same for every process on one store
-  std::function<void(const ObjectKey&)> wake;  // puts a release's key into the queue; thread-safe
+  std::string holder;                                 // of leases: the same for every process on one store
+  std::function<void(const ObjectKey&)> wake;         // puts a release's key into the queue; thread-safe
+  std::map<ProxyType, TrafficManager*> traffic = {};  // of other kinds of proxy traffic is not managed
 };
 
 }  // namespace slipway::release

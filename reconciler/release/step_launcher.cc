@@ -15,6 +15,14 @@ namespace {
 constexpr Duration kShortStep = std::chrono::minutes(2);
 constexpr Duration kGrace = std::chrono::seconds(30);  // over a command's own time-out, for the way there and back
 
+// The look at a new colour that nobody else sees yet.
+ExecCheck previewOf(const ReleaseSpec& spec) {
+  const bool blueGreen = spec.strategy.type == StrategyType::BlueGreen && spec.strategy.blueGreen.has_value();
+  return blueGreen && !spec.strategy.blueGreen->previewRun.empty()
+             ? ExecCheck{spec.strategy.blueGreen->previewRun, spec.strategy.blueGreen->previewTimeout}
+             : ExecCheck{"", Duration(0)};
+}
+
 Duration timeFor(const ReleaseSpec& spec, StepKind kind) {
   const Duration process = (spec.process.has_value() ? spec.process->timeout : Duration(0)) + kGrace;
   switch (kind) {
@@ -22,37 +30,59 @@ Duration timeFor(const ReleaseSpec& spec, StepKind kind) {
       return spec.prepareTimeout;
     case StepKind::Check:
       return kShortStep + (spec.health.beforeSwitch.has_value() ? spec.health.beforeSwitch->timeout : Duration(0));
+    case StepKind::Place:
     case StepKind::Switch:
       return spec.strategy.switchTimeout;
     case StepKind::Stop:
     case StepKind::Start:
+    case StepKind::ScaleDown:
+    case StepKind::Withdraw:
       return process;
     case StepKind::Restart:
       return 2 * process;
     case StepKind::Verify:
-      return kGrace + (spec.health.container.has_value() ? spec.health.timeout : Duration(0)) +
+    case StepKind::Confirm:
+    case StepKind::Recheck:
+      return kGrace + previewOf(spec).timeout +
+             (spec.health.container.has_value() ? spec.health.timeout : Duration(0)) +
              (spec.health.exec.has_value() ? spec.health.exec->timeout : Duration(0));
     case StepKind::Sync:
     case StepKind::Undo:
     case StepKind::Retire:
+    case StepKind::Traffic:
       return kShortStep;
   }
   return kShortStep;
 }
 
+// Whether the step is about the old version's instance.
+bool ofTheOld(StepKind kind) {
+  return kind == StepKind::ScaleDown || kind == StepKind::Restart || kind == StepKind::Recheck;
+}
+
+SlotRef slotFor(const ReleaseSpec& spec, StepKind kind, const RunTarget& target) {
+  if (!spec.slots.has_value()) {
+    return {};
+  }
+  const std::string& name = ofTheOld(kind) ? target.slotBefore : target.slot;
+  return {name, name.empty() ? 0 : spec.slots->portOf(name)};
+}
+
 ProcessStep processStep(const ReleaseRun& run, StepKind kind, const RunTarget& target) {
   const ProcessCommand& process = *run.spec.spec.process;
   const bool recreate = run.spec.spec.strategy.type == StrategyType::Recreate;
+  const bool slots = run.spec.spec.slots.has_value();
   ProcessStep step;
   step.timeout = process.timeout;
-  step.releaseId = kind == StepKind::Restart ? target.before : run.spec.version;
-  if (kind == StepKind::Stop) {
+  step.releaseId = ofTheOld(kind) ? target.before : run.spec.version;
+  step.slot = slotFor(run.spec.spec, kind, target);
+  if (kind == StepKind::Stop || kind == StepKind::ScaleDown || kind == StepKind::Withdraw) {
     step.action = "stop";
     step.run = process.stop;
-  } else if (!recreate) {
+  } else if (!recreate && !slots) {
     step.action = "reload";
     step.run = process.reload;
-  } else if (kind == StepKind::Restart && !process.stop.empty()) {
+  } else if (kind == StepKind::Restart && !process.stop.empty() && !slots) {
     step.action = "restart";
     step.run = cat("(\n", process.stop, "\n)\n", process.start, "\n");
   } else {
@@ -62,13 +92,33 @@ ProcessStep processStep(const ReleaseRun& run, StepKind kind, const RunTarget& t
   return step;
 }
 
-VerifyStep verifyStep(const RunSpec& spec) {
-  const Health& health = spec.spec.health;
-  VerifyStep step{spec.version, health.exec};
+VerifyStep verifyStep(const ReleaseRun& run, StepKind kind, const RunTarget& target) {
+  const Health& health = run.spec.spec.health;
+  VerifyStep step{kind == StepKind::Recheck ? target.before : run.spec.version, health.exec};
+  if (const ExecCheck preview = previewOf(run.spec.spec); kind == StepKind::Verify && !preview.run.empty()) {
+    step.exec = health.exec.has_value() ? ExecCheck{cat("(\n", health.exec->run, "\n) && (\n", preview.run, "\n)\n"),
+                                                    health.exec->timeout + preview.timeout}
+                                        : preview;
+  }
   if (health.container.has_value()) {
     step.container = ContainerLook{health.container->name, health.timeout, !health.http.has_value()};
   }
+  step.slot = slotFor(run.spec.spec, kind, target);
   return step;
+}
+
+// The checks of the instance in that slot.
+Health atSlot(Health health, const StepRequest& request) {
+  const auto* verify = std::get_if<VerifyStep>(&request.action);
+  if (verify != nullptr && verify->slot.port > 0) {
+    if (health.http.has_value()) {
+      health.http->port = verify->slot.port;
+    }
+    if (health.tcpPort.has_value()) {
+      health.tcpPort = verify->slot.port;
+    }
+  }
+  return health;
 }
 
 StepAction actionFor(const LaunchContext& context, const RunTarget& target, StepKind kind) {
@@ -83,20 +133,29 @@ StepAction actionFor(const LaunchContext& context, const RunTarget& target, Step
       SwitchStep step;
       step.releaseId = spec.version;
       step.digest = target.digest;
+      step.slot = slotFor(spec.spec, kind, target).name;
       step.sequential = spec.spec.strategy.switchOrder == SwitchOrder::Sequential;
       return step;
     }
+    case StepKind::Place:
+      return PlaceStep{spec.version, target.digest, target.slot};
     case StepKind::Stop:
     case StepKind::Start:
     case StepKind::Restart:
+    case StepKind::ScaleDown:
+    case StepKind::Withdraw:
       return processStep(context.run, kind, target);
     case StepKind::Verify:
-      return verifyStep(spec);
+    case StepKind::Confirm:
+    case StepKind::Recheck:
+      return verifyStep(context.run, kind, target);
     case StepKind::Undo:
-      return UndoStep{spec.version, target.before};
+      return UndoStep{spec.version, target.before, target.slotBefore};
     case StepKind::Sync:
     case StepKind::Retire:
       return RetireStep{context.keep};
+    case StepKind::Traffic:  // not a step of one target
+      break;
   }
   return ObserveStep{};
 }
@@ -156,7 +215,7 @@ void StepLauncher::start(const LaunchContext& context, std::vector<planner::Plan
     return;
   }
   const Health health = context.run.spec.spec.health;
-  const bool verifying = wave.front().ref.kind == StepKind::Verify;
+  const bool verifying = planner::verifies(wave.front().ref.kind);
   const bool fromHere = health.http.has_value() || health.tcpPort.has_value();
   StepEvents out;
   out.output = [events](const StepRequest& request, std::string_view text) {
@@ -173,7 +232,7 @@ void StepLauncher::start(const LaunchContext& context, std::vector<planner::Plan
       return;
     }
     const SteadyTime began = clock.steady();
-    checkHealth(http, health, request.target.address,
+    checkHealth(http, atSlot(health, request), request.target.address,
                 [&clock, events, began, id = request.operationId, result](const Status& status) {
                   StepResult judged = status ? result : StepResult::refused(status, "health");
                   judged.duration = result.duration + (clock.steady() - began);

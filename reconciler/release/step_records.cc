@@ -32,12 +32,9 @@ std::string describeResult(const StepResult& result) {
   return result.status.message();
 }
 
-bool applyResult(RunTarget& target, StepKind kind, const std::string& operationId, const StepResult& result,
-                 WallTime now) {
-  StepRecord& record = target.steps[kind];
-  if (record.state != StepState::Running || record.operationId != operationId) {
-    return false;
-  }
+namespace {
+
+void settle(StepRecord& record, const StepResult& result, WallTime now) {
   switch (result.outcome) {
     case StepResult::Outcome::Done:
       record.state = StepState::Done;
@@ -58,13 +55,65 @@ bool applyResult(RunTarget& target, StepKind kind, const std::string& operationI
   record.message = printable(describeResult(result));
   record.tail = printable(lastLines(result.tail, 50));
   record.alreadyDone = result.alreadyDone;
+}
+
+bool isAbout(const StepRecord& record, const std::string& operationId) {
+  return record.state == StepState::Running && record.operationId == operationId;
+}
+
+}  // namespace
+
+bool applyResult(RunTarget& target, StepKind kind, const std::string& operationId, const StepResult& result,
+                 WallTime now) {
+  StepRecord& record = target.steps[kind];
+  if (!isAbout(record, operationId)) {
+    return false;
+  }
+  settle(record, result, now);
+  const bool done = record.state == StepState::Done;
   target.bytesSent += static_cast<std::int64_t>(result.bytesSent);
   if (done && kind == StepKind::Prepare) {
     target.digest = result.digest;
   }
   if (done && kind == StepKind::Check) {
     target.before = result.observed.current;
+    target.slotBefore = result.observed.slot;
   }
+  return true;
+}
+
+void markStarted(RunStatus& status, const planner::PlannedTraffic& traffic, WallTime now) {
+  TrafficChange& change = status.traffic;
+  if (change.record.state == StepState::Running && change.record.operationId == traffic.operationId) {
+    return;  // started before a restart: the same try goes on
+  }
+  const int tries = change.number == traffic.number ? change.record.tries : 0;
+  const auto names = [&](const std::vector<std::size_t>& targets) {
+    std::vector<std::string> out;
+    for (std::size_t i : targets) {
+      out.push_back(status.targets[i].name);
+    }
+    return out;
+  };
+  change.number = traffic.number;
+  change.fresh = names(traffic.fresh);
+  change.stable = names(traffic.stable);
+  change.weight.requested = traffic.weight;
+  change.record = {};
+  change.record.state = StepState::Running;
+  change.record.attempt = traffic.attempt;
+  change.record.tries = tries + 1;
+  change.record.operationId = traffic.operationId;
+  change.record.startedAt = formatTime(now);
+}
+
+bool applyTraffic(TrafficChange& traffic, const Message& message, WallTime now) {
+  if (!isAbout(traffic.record, message.operationId)) {
+    return false;
+  }
+  settle(traffic.record, *message.result, now);
+  traffic.weight.set = message.weightSet >= 0 ? message.weightSet : traffic.weight.set;
+  traffic.weight.verified = message.weightVerified >= 0 ? message.weightVerified : traffic.weight.verified;
   return true;
 }
 
@@ -78,7 +127,24 @@ bool applyProgress(RunTarget& target, StepKind kind, const std::string& operatio
   return true;
 }
 
+void forgetConfirmations(RunStatus& status) {
+  for (RunTarget& target : status.targets) {
+    if (const auto found = target.steps.find(StepKind::Confirm); found != target.steps.end()) {
+      StepRecord fresh;
+      fresh.attempt = found->second.attempt;
+      found->second = std::move(fresh);
+    }
+  }
+}
+
 void forgetFailures(RunStatus& status) {
+  StepRecord& traffic = status.traffic.record;
+  if (traffic.state == StepState::Failed || traffic.state == StepState::Unknown) {
+    StepRecord fresh;
+    fresh.attempt = traffic.attempt;
+    traffic = std::move(fresh);
+  }
+  std::erase_if(status.analyses, [](const auto& one) { return one.second.verdict != "Successful"; });
   for (RunTarget& target : status.targets) {
     for (auto& [kind, record] : target.steps) {
       if (record.state == StepState::Failed || record.state == StepState::Unknown) {

@@ -72,6 +72,7 @@ ReleaseStatus summarise(const Release& release, const ReleaseRun* run, WallTime 
   status.phase = std::string(phaseName(phase));
   status.step = run->status.step;
   status.message = run->status.message;
+  status.weight = run->status.traffic.number > 0 ? run->status.traffic.weight : TrafficWeight{};
   status.currentRun = run->meta.name;
   status.versions.attempted = run->spec.version;
   if (run->spec.reason != RunReason::Rollback) {

@@ -61,6 +61,11 @@ Result<std::vector<ObjectMeta>> listServers(const ApiReader& reader, const std::
   return out;
 }
 
+std::string labelOf(const ObjectMeta& server, const std::string& label) {
+  const auto found = server.labels.find(label);
+  return found == server.labels.end() ? "" : found->second;
+}
+
 std::string secretValue(const Json& secret, std::string_view key) {
   const Json* value = secret.at({"data", key});
   std::string decoded;
@@ -91,6 +96,10 @@ Result<std::vector<RunTarget>> freezeTargets(const ApiReader& reader, const std:
       target.name = server.name;
       target.destination = ref.name;
       target.uid = server.uid;
+      if (spec.strategy.rolling.has_value()) {
+        target.zone = labelOf(server, spec.strategy.rolling->zoneLabel);
+        target.rank = labelOf(server, spec.strategy.rolling->orderByLabel);
+      }
       out.push_back(std::move(target));
     }
   }

@@ -43,8 +43,7 @@ class World {
       if (random_.next() % 40 == 0 && run_.status.decisions.abort.empty()) {
         run_.status.decisions.abort = "now";
       }
-      const Plan plan =
-          strategyFor(run_.spec.spec.strategy.type).plan({run_.meta.uid, run_.spec, run_.status, {}, waited_});
+      const Plan plan = strategyFor(run_.spec.spec).plan({run_.meta.uid, run_.spec, run_.status, {}, waited_});
       EXPECT_TRUE(mayFollow(run_.status.phase, plan.phase))
           << phaseName(run_.status.phase) << " to " << phaseName(plan.phase);
       run_.status.phase = plan.phase;
@@ -214,7 +213,7 @@ TEST(TwoPhaseLaws, SameInputGivesTheSamePlan) {
   ReleaseRun run = runOver(5);
   fail(run, 2, StepKind::Prepare, Code::Unavailable, 1);
   const PlanInput input{run.meta.uid, run.spec, run.status, {}, {}};
-  EXPECT_EQ(strategyFor(StrategyType::Atomic).plan(input), strategyFor(StrategyType::Atomic).plan(input));
+  EXPECT_EQ(strategyFor(run.spec.spec).plan(input), strategyFor(run.spec.spec).plan(input));
 }
 
 }  // namespace

@@ -79,6 +79,11 @@ userCommand() {
   RELEASE_PATH=$releaseDir
   ENVIRONMENT=$environment
   export RELEASE_ID RELEASE_PATH ENVIRONMENT
+  if [ -n "$slot" ]; then
+    SLOT=$slot
+    PORT=$port
+    export SLOT PORT
+  fi
   at=1
   eval "upTo=\$variable_${step}_count"
   while [ "$at" -le "$upTo" ]; do

@@ -21,8 +21,22 @@ idOf() {
   esac
 }
 
+# The slot whose instance is the live one, in `live`; empty when there is none.
+liveSlot() {
+  live=
+  { IFS= read -r live <"$state/slot"; } 2>/dev/null
+}
+
+# SLOT: is the live one from now on; durable with the next sync of the state directory.
+setLiveSlot() {
+  liveSlot
+  [ "$live" != "$1" ] || return 0
+  { say "$1" >"$state/slot.new" && mv -f "$state/slot.new" "$state/slot"; } 2>/dev/null || return 1
+  syncPaths "$state/slot" "$state"
+}
+
 refuseForeign() {
-  for name in "current-$environment" "previous-$environment"; do
+  for name in "current-$environment" "previous-$environment" "current-$environment-blue" "current-$environment-green"; do
     if [ -e "$root/$name" ] && [ ! -L "$root/$name" ]; then
       refuse Conflict "$root/$name is not a symbolic link: move it away, it is never deleted"
     fi

@@ -3,14 +3,13 @@
 switch() {
   field; release=$F
   field; wantedDigest=$F
+  field; newSlot=$F
   releaseDir=$root/releases/$environment/$release
   target=releases/$environment/$release
   phase=arm
   enter
   refuseForeign
-  readMarker "$releaseDir" || refuse NotFound "$releaseDir is not prepared"
-  [ "$marker_digest" = "$wantedDigest" ] ||
-    refuse Conflict "$releaseDir has the digest $marker_digest, expected $wantedDigest: prepare it again"
+  refuseUnprepared
   findRenamer
   rawLink "current-$environment"
   oldCurrent=$raw
@@ -25,6 +24,12 @@ switch() {
   fi
   phase=switch
   flip
+}
+
+refuseUnprepared() {
+  readMarker "$releaseDir" || refuse NotFound "$releaseDir is not prepared"
+  [ "$marker_digest" = "$wantedDigest" ] ||
+    refuse Conflict "$releaseDir has the digest $marker_digest, expected $wantedDigest: prepare it again"
 }
 
 # A switch that was interrupted between its two renames has the true old links in the journal only: `previous` names
@@ -78,6 +83,7 @@ flip() {
   rawLink "current-$environment"
   if [ "$raw" = "$target" ]; then
     already=1
+    setLiveSlot "$newSlot" || refuse Unavailable "cannot write $state/slot"
     touchRelease "$releaseDir"
     say switched
     done_ "already current"
@@ -88,6 +94,7 @@ flip() {
   placeLink "current-$environment" || refuse Unavailable "cannot rename $root/current-$environment"
   rawLink "current-$environment"
   [ "$raw" = "$target" ] || refuse Unavailable "$root/current-$environment was not replaced"
+  setLiveSlot "$newSlot" || refuse Unavailable "cannot write $state/slot"
   say switched
   touchRelease "$releaseDir"
   journal done "$operation" "$release" "$oldCurrent" "$oldPrevious"
@@ -98,6 +105,7 @@ flip() {
 undo() {
   field; release=$F
   field; restoreTo=$F
+  field; newSlot=$F
   phase=undo
   enter
   refuseForeign
@@ -126,7 +134,33 @@ undo() {
   fi
   restoreLink "$wanted" "current-$environment" || refuse Unavailable "cannot replace $root/current-$environment"
   restoreLink "$wantedPrevious" "previous-$environment" || refuse Unavailable "cannot replace $root/previous-$environment"
+  setLiveSlot "$newSlot" || refuse Unavailable "cannot write $state/slot"
   syncPaths "$root"
   [ "$already" = 1 ] || { journal undone "$operation" "$release" "$wanted" "$wantedPrevious" && syncPaths "$state/journal"; }
   done_ "current-$environment is as before"
+}
+
+# The slot's own link. Traffic may reach the live slot: what it runs is not replaced under it.
+place() {
+  field; release=$F
+  field; wantedDigest=$F
+  field; slot=$F
+  releaseDir=$root/releases/$environment/$release
+  target=releases/$environment/$release
+  phase=place
+  enter
+  refuseForeign
+  refuseUnprepared
+  findRenamer
+  rawLink "current-$environment-$slot"
+  if [ "$raw" = "$target" ]; then
+    already=1
+  else
+    liveSlot
+    [ "$live" != "$slot" ] || refuse Conflict "the slot $slot is live on $root with $raw: it is not replaced"
+    restoreLink "$target" "current-$environment-$slot" || refuseFull "cannot replace $root/current-$environment-$slot"
+    syncPaths "$root"
+  fi
+  touchRelease "$releaseDir"
+  done_ "slot $slot has $release"
 }

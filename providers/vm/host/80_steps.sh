@@ -17,6 +17,7 @@ observe() {
       say "$name $id"
     fi
   done
+  sayLiveSlot
   seenFence
   say "fence $seen"
   place=$root
@@ -39,6 +40,12 @@ sayLive() {
   rawLink "current-$environment"
   idOf "$raw"
   [ "$id" = - ] || say "current $id"
+  sayLiveSlot
+}
+
+sayLiveSlot() {
+  liveSlot
+  [ -z "$live" ] || say "slot $live"
 }
 
 check() {
@@ -86,6 +93,8 @@ verify() {
   field; release=$F
   field; run=$F
   field; timeout=$F
+  field; slot=$F
+  field; port=$F
   field; container=$F
   field; containerTimeout=$F
   field; ownHealth=$F
@@ -95,9 +104,10 @@ verify() {
   makeDirectories
   [ -z "$run" ] || rejoin
   enter
-  rawLink "current-$environment"
+  link=current-$environment${slot:+"-$slot"}
+  rawLink "$link"
   [ "$raw" = "releases/$environment/$release" ] ||
-    refuse Conflict "$root/current-$environment names $raw, expected releases/$environment/$release"
+    refuse Conflict "$root/$link names $raw, expected releases/$environment/$release"
   [ -d "$releaseDir" ] || refuse NotFound "$releaseDir does not exist"
   if [ -n "$container" ]; then
     phase=container
@@ -114,6 +124,8 @@ process() {
   field; action=$F
   field; run=$F
   field; timeout=$F
+  field; slot=$F
+  field; port=$F
   releaseDir=$root/releases/$environment/$release
   phase=$action
   makeDirectories
@@ -129,9 +141,10 @@ processBody() {
   variable_0_count=0
   progress "$action"
   directory=$root
-  rawLink "current-$environment"
+  link=current-$environment${slot:+"-$slot"}
+  rawLink "$link"
   if [ "$raw" = "releases/$environment/$release" ]; then
-    directory=$root/current-$environment
+    directory=$root/$link
   elif [ -d "$releaseDir" ]; then
     directory=$releaseDir
   fi
@@ -152,8 +165,8 @@ retire() {
     eval "kept=\$kept\$keep_$at\$newline"
     at=$((at + 1))
   done
-  for name in current previous; do
-    rawLink "$name-$environment"
+  for name in "current-$environment" "previous-$environment" "current-$environment-blue" "current-$environment-green"; do
+    rawLink "$name"
     idOf "$raw"
     kept=$kept$id$newline
   done

@@ -16,6 +16,8 @@ release=
 releaseDir=
 step=0
 opDir=$state/ops/$operation
+slot=
+port=
 
 case $kind in
   observe) observe ;;
@@ -27,5 +29,6 @@ case $kind in
   undo) undo ;;
   retire) retire ;;
   abort) abort ;;
+  place) place ;;
 esac
 exit 97

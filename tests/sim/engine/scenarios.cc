@@ -66,6 +66,66 @@ ReleaseSpec rollingSpec() {
   return out;
 }
 
+// Two instances on each server, behind a proxy on the first one.
+ReleaseSpec slotSpec(StrategyType type) {
+  ReleaseSpec out = spec();
+  out.strategy.type = type;
+  out.slots = Slots{9001, 9002};
+  out.process = ProcessCommand{};
+  out.process->start = "sleep 1; cat version > /run/$PORT";
+  out.process->stop = "rm /run/$PORT";
+  out.traffic = TrafficSpec{};
+  out.traffic->type = ProxyType::Caddy;
+  out.traffic->service = "app0";
+  out.traffic->servers = {"web1"};
+  return out;
+}
+
+ReleaseSpec blueGreenSpec() {
+  ReleaseSpec out = slotSpec(StrategyType::BlueGreen);
+  out.strategy.blueGreen = BlueGreenSettings{.autoPromoteAfter = std::chrono::seconds(10)};
+  return out;
+}
+
+ReleaseSpec canarySpec() {
+  ReleaseSpec out = slotSpec(StrategyType::Canary);
+  CanarySettings& canary = out.strategy.canary.emplace();
+  canary.steps = {{.kind = CanaryStep::Kind::SetWeight, .weight = 20},
+                  {.kind = CanaryStep::Kind::Pause, .pause = std::chrono::seconds(30)},
+                  {.kind = CanaryStep::Kind::SetWeight, .weight = 60},
+                  {.kind = CanaryStep::Kind::Pause, .pause = std::chrono::seconds(30)}};
+  canary.scaleDownDelay = std::chrono::seconds(10);
+  return out;
+}
+
+ReleaseSpec canaryByServersSpec() {
+  ReleaseSpec out = canarySpec();
+  out.slots.reset();
+  out.process.reset();
+  out.traffic->port = 8000;
+  return out;
+}
+
+// The proxy sends requests to instances of that version only, and to some.
+void routed(World& world, const std::string& version) {
+  int all = 0;
+  bool right = true;
+  for (const auto& [name, state] : world.proxies().proxies["web1"].backends) {
+    if (state.weight == 0) {
+      continue;
+    }
+    all += state.weight;
+    const SimHost* host = world.host(name.substr(0, name.find('-')));
+    Files& files = const_cast<SimHost*>(host)->files();
+    const bool slot = name.find('-') != std::string::npos;
+    const std::string found =
+        slot ? files.read(cat("/run/", state.backend.port)).value_or("") : files.readLink("/srv/app0/current-live");
+    right = right && found.find(version) != std::string::npos;
+  }
+  world.checker().require(12, world.violated() || (all > 0 && right),
+                          cat("the proxy does not send everything to version ", version));
+}
+
 App& make(World&, Workload& work, const ReleaseSpec& spec) {
   work.makeServers(3);
   return work.addApp({"web1", "web2", "web3"}, spec);
@@ -170,6 +230,44 @@ std::vector<Scenario> plain() {
   };
 }
 
+// What moves traffic.
+std::vector<Scenario> shifting() {
+  using W = World&;
+  using L = Workload&;
+  return {
+      {"blue-green", [](W w, L l) { established(w, l, blueGreenSpec()); },
+       [](W w, L l) {
+         next(w, l);
+         routed(w, "2.0.0");
+       }},
+      {"blue-green-verify-fails", [](W w, L l) { established(w, l, blueGreenSpec()); },
+       [](W w, L l) {
+         nextBroken(w, l, "sick-2.0.0");
+         routed(w, "1.0.0");
+       }},
+      {"canary", [](W w, L l) { established(w, l, canarySpec()); },
+       [](W w, L l) {
+         next(w, l);
+         routed(w, "2.0.0");
+       }},
+      {"canary-abort", [](W w, L l) { established(w, l, canarySpec()); },
+       [](W w, L l) {
+         whileOpen(w, l, std::chrono::seconds(30), "abort");
+         routed(w, "1.0.0");
+       }},
+      {"canary-by-servers", [](W w, L l) { established(w, l, canaryByServersSpec()); },
+       [](W w, L l) {
+         next(w, l);
+         routed(w, "2.0.0");
+       }},
+      {"canary-by-servers-verify-fails", [](W w, L l) { established(w, l, canaryByServersSpec()); },
+       [](W w, L l) {
+         nextBroken(w, l, "sick-2.0.0");
+         routed(w, "1.0.0");
+       }},
+  };
+}
+
 // What people ask for on the way, and the other strategies.
 std::vector<Scenario> asked() {
   using W = World&;
@@ -244,8 +342,10 @@ std::vector<Scenario> asked() {
 const std::vector<Scenario>& scenarios() {
   static const std::vector<Scenario> kAll = [] {
     std::vector<Scenario> all = plain();
-    for (Scenario& one : asked()) {
-      all.push_back(std::move(one));
+    for (auto* more : {asked, shifting}) {
+      for (Scenario& one : more()) {
+        all.push_back(std::move(one));
+      }
     }
     return all;
   }();

@@ -139,6 +139,10 @@ App& Workload::addApp(std::vector<std::string> servers, ReleaseSpec spec) {
   known.environment = app.spec.layout.environment;
   known.managed = app.spec.process.has_value();
   world_.addApp(app.port, known);
+  if (app.spec.slots.has_value()) {
+    world_.addApp(app.spec.slots->bluePort, known);
+    world_.addApp(app.spec.slots->greenPort, known);
+  }
   apps_.push_back(std::move(app));
   lockDestination(apps_.back(), false);
   return apps_.back();

@@ -26,7 +26,7 @@ HostScript::HostScript(SimHost& host, HostChannel channel) : host_(host), channe
 
 const std::string& HostScript::link(const std::string& name) const {
   static const std::string kNone;
-  const Files::Node* node = host_.files().look(cat(request_.root, "/", name, "-", request_.environment));
+  const Files::Node* node = host_.files().look(cat(request_.root, "/", linkFile(name)));
   return node != nullptr && node->type == Files::Node::Type::Link ? node->content : kNone;
 }
 
@@ -162,17 +162,21 @@ bool HostScript::readArguments() {
     return take(release_) && take(wantedDigest_) && takeList(required_) && takeCommand();
   }
   if (kind == "switch") {
-    return take(release_) && take(wantedDigest_);
+    return take(release_) && take(wantedDigest_) && take(newSlot_);
+  }
+  if (kind == "place") {
+    return take(release_) && take(wantedDigest_) && take(slot_);
   }
   if (kind == "process") {
-    return take(release_) && take(action_) && takeCommand();
+    return take(release_) && take(action_) && takeCommand() && take(slot_) && take(port_);
   }
   if (kind == "verify") {
     std::string timeout, own;
-    return take(release_) && takeCommand() && take(container_) && take(timeout) && take(own);
+    return take(release_) && takeCommand() && take(slot_) && take(port_) && take(container_) && take(timeout) &&
+           take(own);
   }
   if (kind == "undo") {
-    return take(release_) && take(restoreTo_);
+    return take(release_) && take(restoreTo_) && take(newSlot_);
   }
   if (kind == "retire") {
     return takeList(keep_);
@@ -217,6 +221,8 @@ void HostScript::run() {
     verify();
   } else if (kind == "undo") {
     undo();
+  } else if (kind == "place") {
+    place();
   } else if (kind == "retire") {
     retire();
   } else {
@@ -528,6 +534,10 @@ void HostScript::userCommand(const Build& build, const std::string& directory, N
   start.env["RELEASE_ID"] = release_;
   start.env["RELEASE_PATH"] = releaseDir();
   start.env["ENVIRONMENT"] = request_.environment;
+  if (!slot_.empty()) {
+    start.env["SLOT"] = slot_;
+    start.env["PORT"] = port_;
+  }
   const std::weak_ptr<HostScript> weak = shared_from_this();
   start.output = [weak](std::string_view text) {
     if (const auto self = weak.lock()) {

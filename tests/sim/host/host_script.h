@@ -97,7 +97,13 @@ class HostScript : public std::enable_shared_from_this<HostScript> {
   std::uint64_t seenFence() const;
 
   // Links and content.
+  // "current", "previous", or "@blue" for a slot's own.
+  std::string linkFile(const std::string& name) const;
   std::string rawLink(const std::string& name) const;
+  std::string liveSlot() const;
+  bool setLiveSlot(const std::string& slot);
+  void sayLiveSlot();
+  bool refuseUnprepared();
   std::string idOf(const std::string& raw) const;
   bool refuseForeign();
   bool placeLink(const std::string& name);
@@ -162,6 +168,8 @@ class HostScript : public std::enable_shared_from_this<HostScript> {
   void flip();
   void flipCurrent(const std::string& target);
   void undo();
+  void place();
+  void placed();
   void retire();
   void retireRecords();
   void abort();
@@ -180,6 +188,7 @@ class HostScript : public std::enable_shared_from_this<HostScript> {
 
   Request request_;
   std::string state_, opDir_, release_, identity_, artifact_, wantedDigest_, restoreTo_, action_, victim_, container_;
+  std::string slot_, port_, newSlot_;
   std::vector<std::string> sharedDirectories_, sharedFiles_, required_, keep_;
   std::vector<Build> builds_;
   Build command_;

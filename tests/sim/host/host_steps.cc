@@ -25,6 +25,7 @@ void HostScript::observe() {
       say(cat(name, " ", id));
     }
   }
+  sayLiveSlot();
   say(cat("fence ", seenFence()));
   say(cat("free ", files.freeBytes()));
   const std::string releases = cat(request_.root, "/releases/", request_.environment);
@@ -50,6 +51,7 @@ void HostScript::check() {
   if (const std::string id = idOf(rawLink("current")); id != "-") {
     say(cat("current ", id));
   }
+  sayLiveSlot();
   if (!command_.run.empty() && rejoin()) {
     return;
   }
@@ -105,9 +107,10 @@ void HostScript::verify() {
     return;
   }
   enter([this] {
-    const std::string raw = rawLink("current");
+    const std::string name = slot_.empty() ? "current" : cat("@", slot_);
+    const std::string raw = rawLink(name);
     if (raw != cat("releases/", request_.environment, "/", release_)) {
-      refuse("Conflict", cat(request_.root, "/current-", request_.environment, " names ", raw, ", expected releases/",
+      refuse("Conflict", cat(request_.root, "/", linkFile(name), " names ", raw, ", expected releases/",
                              request_.environment, "/", release_));
       return;
     }
@@ -141,8 +144,9 @@ void HostScript::process() {
     }
     supervise([this] {
       std::string directory = request_.root;
-      if (rawLink("current") == cat("releases/", request_.environment, "/", release_)) {
-        directory = cat(request_.root, "/current-", request_.environment);
+      const std::string name = slot_.empty() ? "current" : cat("@", slot_);
+      if (rawLink(name) == cat("releases/", request_.environment, "/", release_)) {
+        directory = cat(request_.root, "/", linkFile(name));
       } else if (host_.files().isDirectory(releaseDir())) {
         directory = releaseDir();
       }
@@ -153,20 +157,47 @@ void HostScript::process() {
 
 // --- switch and undo -------------------------------------------------------------------------------------------------
 
+bool HostScript::refuseUnprepared() {
+  const std::optional<Marker> marker = readMarker(releaseDir());
+  if (!marker) {
+    refuse("NotFound", cat(releaseDir(), " is not prepared"));
+  } else if (marker->digest != wantedDigest_) {
+    refuse("Conflict",
+           cat(releaseDir(), " has the digest ", marker->digest, ", expected ", wantedDigest_, ": prepare it again"));
+  }
+  return !marker || marker->digest != wantedDigest_;
+}
+
+void HostScript::place() {
+  phase_ = "place";
+  enter([this] {
+    if (!refuseForeign() && !refuseUnprepared()) {
+      pause([this] { placed(); });
+    }
+  });
+}
+
+void HostScript::placed() {
+  const std::string target = cat("releases/", request_.environment, "/", release_);
+  const std::string name = cat("@", slot_);
+  const std::string raw = rawLink(name);
+  already_ = raw == target;
+  if (!already_ && liveSlot() == slot_) {
+    refuse("Conflict", cat("the slot ", slot_, " is live on ", request_.root, " with ", raw, ": it is not replaced"));
+    return;
+  }
+  if (!restoreLink(target, name)) {
+    refuseFull(cat("cannot replace ", request_.root, "/", linkFile(name)));
+    return;
+  }
+  touchRelease();
+  done(cat("slot ", slot_, " has ", release_));
+}
+
 void HostScript::switchOver() {
   phase_ = "arm";
   enter([this] {
-    if (refuseForeign()) {
-      return;
-    }
-    const std::optional<Marker> marker = readMarker(releaseDir());
-    if (!marker) {
-      refuse("NotFound", cat(releaseDir(), " is not prepared"));
-      return;
-    }
-    if (marker->digest != wantedDigest_) {
-      refuse("Conflict",
-             cat(releaseDir(), " has the digest ", marker->digest, ", expected ", wantedDigest_, ": prepare it again"));
+    if (refuseForeign() || refuseUnprepared()) {
       return;
     }
     oldCurrent_ = rawLink("current");
@@ -250,6 +281,10 @@ void HostScript::flip() {
   const std::string target = cat("releases/", request_.environment, "/", release_);
   if (rawLink("current") == target) {
     already_ = true;
+    if (!setLiveSlot(newSlot_)) {
+      refuse("Unavailable", cat("cannot write ", state_, "/slot"));
+      return;
+    }
     touchRelease();
     say("switched");
     done("already current");
@@ -266,6 +301,10 @@ void HostScript::flip() {
 void HostScript::flipCurrent(const std::string& target) {
   if (!placeLink("current") || rawLink("current") != target) {
     refuse("Unavailable", cat("cannot rename ", request_.root, "/current-", request_.environment));
+    return;
+  }
+  if (!setLiveSlot(newSlot_)) {
+    refuse("Unavailable", cat("cannot write ", state_, "/slot"));
     return;
   }
   say("switched");
@@ -312,6 +351,10 @@ void HostScript::undo() {
         refuse("Unavailable", cat("cannot replace ", request_.root, "/previous-", request_.environment));
         return;
       }
+      if (!setLiveSlot(newSlot_)) {
+        refuse("Unavailable", cat("cannot write ", state_, "/slot"));
+        return;
+      }
       if (!already_) {
         journal("undone", wanted, wantedPrevious);
       }
@@ -327,7 +370,7 @@ void HostScript::retire() {
   enter([this] {
     Files& files = host_.files();
     std::set<std::string> keep(keep_.begin(), keep_.end());
-    for (const char* name : {"current", "previous"}) {
+    for (const char* name : {"current", "previous", "@blue", "@green"}) {
       keep.insert(idOf(rawLink(name)));
     }
     const std::string releases = cat(request_.root, "/releases/", request_.environment);

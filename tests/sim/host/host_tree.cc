@@ -10,6 +10,27 @@ namespace slipway::sim {
 
 // --- links -----------------------------------------------------------------------------------------------------------
 
+std::string HostScript::linkFile(const std::string& name) const {
+  return name.starts_with('@') ? cat("current-", request_.environment, "-", name.substr(1))
+                               : cat(name, "-", request_.environment);
+}
+
+std::string HostScript::liveSlot() const {
+  const std::string text = host_.files().read(state_ + "/slot").value_or("");
+  return text.substr(0, text.find('\n'));
+}
+
+bool HostScript::setLiveSlot(const std::string& slot) {
+  return liveSlot() == slot || (host_.files().write(state_ + "/slot.new", slot + "\n") &&
+                                host_.files().rename(state_ + "/slot.new", state_ + "/slot"));
+}
+
+void HostScript::sayLiveSlot() {
+  if (const std::string live = liveSlot(); !live.empty()) {
+    say(cat("slot ", live));
+  }
+}
+
 std::string HostScript::rawLink(const std::string& name) const {
   const std::string& raw = link(name);
   return raw.empty() ? "-" : raw;
@@ -24,8 +45,8 @@ std::string HostScript::idOf(const std::string& raw) const {
 }
 
 bool HostScript::refuseForeign() {
-  for (const char* name : {"current", "previous"}) {
-    const std::string path = cat(request_.root, "/", name, "-", request_.environment);
+  for (const char* name : {"current", "previous", "@blue", "@green"}) {
+    const std::string path = cat(request_.root, "/", linkFile(name));
     if (host_.files().look(path) != nullptr && !host_.files().isLink(path)) {
       refuse("Conflict", cat(path, " is not a symbolic link: move it away, it is never deleted"));
       return true;
@@ -35,9 +56,9 @@ bool HostScript::refuseForeign() {
 }
 
 bool HostScript::placeLink(const std::string& name) {
-  const std::string path = cat(request_.root, "/", name, "-", request_.environment);
+  const std::string path = cat(request_.root, "/", linkFile(name));
   const std::string from = link(name);
-  if (!host_.files().rename(cat(request_.root, "/.", name, "-", request_.environment, ".next"), path)) {
+  if (!host_.files().rename(cat(request_.root, "/.", linkFile(name), ".next"), path)) {
     return false;
   }
   if (name == "current") {
@@ -50,7 +71,7 @@ bool HostScript::restoreLink(const std::string& raw, const std::string& name) {
   if (rawLink(name) == raw) {
     return true;
   }
-  const std::string path = cat(request_.root, "/", name, "-", request_.environment);
+  const std::string path = cat(request_.root, "/", linkFile(name));
   if (raw == "-") {
     const std::string from = link(name);
     const bool removed = host_.files().remove(path);
@@ -59,7 +80,7 @@ bool HostScript::restoreLink(const std::string& raw, const std::string& name) {
     }
     return removed;
   }
-  const std::string next = cat(request_.root, "/.", name, "-", request_.environment, ".next");
+  const std::string next = cat(request_.root, "/.", linkFile(name), ".next");
   host_.files().remove(next);
   return host_.files().makeLink(raw, next) && placeLink(name);
 }

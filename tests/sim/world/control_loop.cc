@@ -33,10 +33,23 @@ ControlLoop::ControlLoop(Ports ports)
       runner_(ports.network),
       http_(ports.http),
       provider_(vm::newSteppedSshVmProvider(runner_, clock_, metrics_, log_)) {
-  controllers_ = std::make_unique<daemon::Controllers>(
-      daemon::ControllerPorts{api_, api_, api_, api_, *provider_, runner_, http_, ports.source, runLog_, metrics_,
-                              clock_, random_, log_, pool_, ports.holder},
-      1);
+  controllers_ = std::make_unique<daemon::Controllers>(daemon::ControllerPorts{api_,
+                                                                               api_,
+                                                                               api_,
+                                                                               api_,
+                                                                               *provider_,
+                                                                               runner_,
+                                                                               http_,
+                                                                               ports.source,
+                                                                               runLog_,
+                                                                               metrics_,
+                                                                               clock_,
+                                                                               random_,
+                                                                               log_,
+                                                                               pool_,
+                                                                               ports.holder,
+                                                                               {{ProxyType::Caddy, ports.traffic}}},
+                                                       1);
   loops_ = controllers_->loops();
   loops_.push_back({"provider", [this] { return provider_->step(); }});
   loops_.push_back({"pool", [this] { return pool_.step(); }});

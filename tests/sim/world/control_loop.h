@@ -116,6 +116,7 @@ class ControlLoop {
     std::function<void(const std::string&)> show;
     std::string holder = "slipwayd";
     std::uint64_t seed = 0;
+    TrafficManager* traffic = nullptr;  // of every proxy; outlives the process
   };
   explicit ControlLoop(Ports ports);
   ~ControlLoop();

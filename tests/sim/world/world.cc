@@ -334,7 +334,8 @@ ControlLoop::Ports World::portsFor(bool main) {
           [this] { return disk_.last; },
           options_.show,
           main ? "slipwayd" : "slipwayd-b",
-          Dice::mix(options_.seed + 77 * crashes_ + (main ? 0 : 5))};
+          Dice::mix(options_.seed + 77 * crashes_ + (main ? 0 : 5)),
+          &proxies_};
 }
 
 void World::boot() {

@@ -16,6 +16,7 @@
 #include "tests/sim/world/shelf.h"
 #include "tests/sim/world/sim_store.h"
 #include "tests/sim/world/timeline.h"
+#include "tests/support/fakes/fake_traffic_manager.h"
 
 namespace slipway::sim {
 
@@ -68,6 +69,8 @@ class World {
     bool managed = false;  // runs what its process command started; else what `current` names
   };
   void addApp(int port, App app) { apps_[port] = std::move(app); }
+  // The proxies in front of applications, by the machine they run on. They answer at once and without faults.
+  FakeTrafficManager& proxies() { return proxies_; }
 
   // End the process now, as a crash.
   void crash();
@@ -115,6 +118,7 @@ class World {
   std::map<int, App> apps_;
   StaleLists stale_;
   std::unique_ptr<SimSource> source_;
+  FakeTrafficManager proxies_;
   std::unique_ptr<Process> process_;
   bool dying_ = false;
   bool dieNext_ = false;

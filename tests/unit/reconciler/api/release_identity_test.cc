@@ -28,6 +28,9 @@ TEST(ReleaseIdentity, ChangesWithWhatIsBuiltAndNotWithHowItIsRolledOut) {
   other.maxParallel = 9;
   other.suspend = true;
   other.layout.keepReleases = 9;
+  other.strategy.type = StrategyType::Canary;
+  other.strategy.canary = CanarySettings{};
+  other.strategy.blueGreen = BlueGreenSettings{};
   other.build[0].timeout = std::chrono::seconds(1);
   EXPECT_EQ(releaseIdentity(other), base);
   for (const auto& change : std::vector<void (*)(ReleaseSpec&)>{
@@ -35,7 +38,10 @@ TEST(ReleaseIdentity, ChangesWithWhatIsBuiltAndNotWithHowItIsRolledOut) {
            [](ReleaseSpec& s) { s.build[0].run = "make all"; }, [](ReleaseSpec& s) { s.build[0].env["A"] = "b"; },
            [](ReleaseSpec& s) { s.layout.environment = "staging"; },
            [](ReleaseSpec& s) { s.destinations[0].servers = {"a"}; },
-           [](ReleaseSpec& s) { s.process = ProcessCommand{}; }}) {
+           [](ReleaseSpec& s) { s.process = ProcessCommand{}; },
+           [](ReleaseSpec& s) {
+             s.slots = Slots{1, 2};
+           }}) {
     ReleaseSpec changed = spec();
     change(changed);
     EXPECT_NE(releaseIdentity(changed), base);

@@ -23,7 +23,7 @@ ReleaseRun rollingOver(int servers, RollingSettings settings) {
 }
 
 Plan planFor(const ReleaseRun& run, std::map<std::string, Duration> waited = {}) {
-  return strategyFor(StrategyType::Rolling).plan({run.meta.uid, run.spec, run.status, {}, std::move(waited)});
+  return strategyFor(run.spec.spec).plan({run.meta.uid, run.spec, run.status, {}, std::move(waited)});
 }
 
 std::vector<std::string> operations(const Plan& plan) {

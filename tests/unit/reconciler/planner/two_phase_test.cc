@@ -13,7 +13,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 Plan planFor(const ReleaseRun& run, std::map<StepRef, Duration> cooling = {}) {
-  return strategyFor(run.spec.spec.strategy.type).plan({run.meta.uid, run.spec, run.status, std::move(cooling), {}});
+  return strategyFor(run.spec.spec).plan({run.meta.uid, run.spec, run.status, std::move(cooling), {}});
 }
 
 ReleaseRun atSwitch(int servers) {

@@ -12,6 +12,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_metrics.h"
 #include "tests/support/fake_objects.h"
+#include "tests/support/fakes/fake_traffic_manager.h"
 #include "tests/unit/reconciler/release/scripted_provider.h"
 
 namespace slipway {
@@ -95,10 +96,25 @@ class ReleaseStage {
   // Another process on the same store: what the old one knew and waited for is gone.
   void restart() {
     provider.loseWaiting();
+    traffic.loseWaiting();
     woken = true;
-    reconciler = std::make_unique<release::ReleaseReconciler>(
-        release::Services{objects, objects, objects, provider, http, source, leases, pool, runLog, events, metrics,
-                          clock, log, "slipwayd", [this](const ObjectKey&) { woken = true; }});
+    reconciler =
+        std::make_unique<release::ReleaseReconciler>(release::Services{objects,
+                                                                       objects,
+                                                                       objects,
+                                                                       provider,
+                                                                       http,
+                                                                       source,
+                                                                       leases,
+                                                                       pool,
+                                                                       runLog,
+                                                                       events,
+                                                                       metrics,
+                                                                       clock,
+                                                                       log,
+                                                                       "slipwayd",
+                                                                       [this](const ObjectKey&) { woken = true; },
+                                                                       {{ProxyType::Caddy, &traffic}}});
   }
 
   // Creates or changes the Release: `spec` is merged over what it has.
@@ -177,6 +193,7 @@ class ReleaseStage {
   FakeClock clock;
   FakeMetrics metrics;
   ScriptedProvider provider;
+  FakeTrafficManager traffic;  // of every caddy
   FakeSource source;
   FakeLeases leases;
   FakeEvents events;

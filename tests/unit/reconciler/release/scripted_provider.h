@@ -83,15 +83,20 @@ class ScriptedProvider final : public Provider {
 
   // "prepare web1"
   static std::string nameOf(const StepRequest& request) {
-    constexpr std::array<std::string_view, 9> kNames{"observe", "prepare", "check",  "switch", "process",
-                                                     "verify",  "undo",    "retire", "abort"};
+    constexpr std::array<std::string_view, 10> kNames{"observe", "prepare", "check",  "switch", "process",
+                                                      "verify",  "undo",    "retire", "abort",  "place"};
+    if (const auto* process = std::get_if<ProcessStep>(&request.action);
+        process != nullptr && !process->slot.name.empty()) {
+      return cat(process->action, "-", process->slot.name, " ", request.target.name);
+    }
     return cat(kNames.at(request.action.index()), " ", request.target.name);
   }
 
-  std::map<std::string, Answer> answers;    // by step; else: done
-  std::map<std::string, std::string> live;  // by server: what `current` names
-  std::set<std::string> held;               // steps that wait for release()
-  std::vector<std::string> started;         // in order; looks are only counted
+  std::map<std::string, Answer> answers;     // by step; else: done
+  std::map<std::string, std::string> live;   // by server: what `current` names
+  std::map<std::string, std::string> slots;  // by server: the live one
+  std::set<std::string> held;                // steps that wait for release()
+  std::vector<std::string> started;          // in order; looks are only counted
   int looks = 0;
   std::vector<std::string> operations;  // likewise
   std::function<void(const StepRequest&)> onStart;
@@ -103,12 +108,15 @@ class ScriptedProvider final : public Provider {
     StepResult result = told == answers.end() ? done() : told->second(request);
     const std::string& server = request.target.name;
     result.observed.current = live[server];
+    result.observed.slot = slots[server];
     result.observed.releases.push_back({live[server], {}, {}, true});
     if (result.outcome == StepResult::Outcome::Done) {
       if (const auto* flip = std::get_if<SwitchStep>(&request.action)) {
         live[server] = flip->releaseId;
+        slots[server] = flip->slot;
       } else if (const auto* undo = std::get_if<UndoStep>(&request.action)) {
         live[server] = undo->restoreTo;
+        slots[server] = undo->slot;
       }
     }
     return result;

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reconciler/api/strategy.h"
+#include "reconciler/base/status.h"
+
+namespace slipway::planner {
+
+// "1.5", "250m": thousandths of a processor. Invalid for anything else.
+Result<std::int64_t> parseCpu(std::string_view text);
+// "512M", "1.5Gi", "1048576": bytes. K, M, G, T count in thousands, Ki, Mi, Gi, Ti in 1024s. Invalid for anything else.
+Result<std::int64_t> parseBytes(std::string_view text);
+std::string cpuText(std::int64_t milli);
+std::string bytesText(std::int64_t bytes);
+
+struct Resources {
+  std::int64_t cpuMilli = 1000;
+  std::int64_t memory = 512'000'000;
+  std::int64_t disk = 1'000'000'000;
+  bool operator==(const Resources&) const = default;
+};
+
+// What a strategy takes of one server while it goes on, for an application that needs `base`.
+struct Estimate {
+  Resources needs;
+  int instances = 1;
+  std::string factor;  // "x1.2, disk x1.5"
+};
+Estimate estimate(StrategyType type, const Resources& base);
+
+// Every resource of which there is too little, each with both numbers; empty: it fits.
+std::vector<std::string> shortages(const Resources& needs, const Resources& available);
+
+// A strategy as `slipway strategies` lists it.
+struct StrategyCard {
+  StrategyType type;
+  std::string summary;
+  std::string needs;                  // what of the spec it cannot do without
+  std::vector<std::string> settings;  // "rolling.batchSize"
+  bool rollsBack = true;
+};
+std::vector<StrategyCard> strategyCards();
+
+}  // namespace slipway::planner

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reconciler/planner/plan.h"
+#include "reconciler/planner/stage.h"
+#include "reconciler/planner/traffic_goal.h"
+
+namespace slipway::planner {
+
+// One pass over the record of a run: what every strategy does before anything is switched, and what all of them have in
+// common after it. A strategy says how it gets forward and back from there.
+class RunPass {
+ public:
+  explicit RunPass(const PlanInput& input) : input_(input), status_(input.progress) {}
+  RunPass(const RunPass&) = delete;
+  RunPass& operator=(const RunPass&) = delete;
+  virtual ~RunPass() = default;
+
+  Plan run();
+
+ protected:
+  struct Where {
+    RunPhase phase;
+    std::string reason;
+    std::string message;
+  };
+
+  // After the decision to commit.
+  virtual Plan deploying() = 0;
+  // After the decision to revert.
+  virtual Plan undoing() = 0;
+
+  const RunTarget& target(std::size_t i) const { return status_.targets[i]; }
+  Stage surveyAll(StepKind kind) const;
+
+  void startAll(StepKind kind, const Stage& stage);
+  // Those that run already first, then new ones up to the cap.
+  void startCapped(StepKind kind, Stage stage);
+  Plan at(RunPhase phase, std::string reason, std::string message);
+  // An end leaves nothing to do.
+  Plan outcome(RunPhase phase, std::string reason, std::string message);
+  Plan decide(Decision decision, std::string reason, std::string message);
+  void count(std::string_view word, const Stage& stage);
+  std::string failures(StepKind kind, const Stage& stage) const;
+
+  // Starts what the stage wants, or decides what its failure means for the fleet. A failed check does not wait for the
+  // others; a failed switch does, because which of them flipped must be known.
+  Plan advance(StepKind kind, const Stage& stage, Where where);
+  // What a failure for good means: the end, the way back, or a question to a person.
+  Plan failed(StepKind kind, const std::string& message);
+  Plan takeBack(StepKind kind, Stage stage);
+  // Waits until `duration` of the wait has passed; nothing then.
+  std::optional<Plan> waiting(const std::string& name, Duration duration, Where where);
+  // Brings the proxies to the goal; nothing when they were seen with it.
+  std::optional<Plan> route(const TrafficGoal& goal, const std::string& message);
+  // Removes old releases, then Completed. `note` ends the message.
+  Plan retiring(const std::string& note = "");
+  // The end of an undo.
+  Plan rolledBack(const std::string& note = "");
+
+  const PlanInput& input_;
+  const RunStatus& status_;
+  Plan plan_;
+
+ private:
+  Plan preparing();
+  // The targets that had no room and have not been looked at since.
+  std::vector<std::size_t> withoutRoom(const Stage& prepare) const;
+  Plan gate();
+  Plan cancelling();
+  Plan paused();
+  std::string abortReason() const;
+};
+
+}  // namespace slipway::planner

@@ -1,0 +1,55 @@
+#include "reconciler/release/strategy_check.h"
+
+#include "reconciler/base/strings.h"
+#include "reconciler/release/targets.h"
+
+namespace slipway::release {
+namespace {
+
+Status checkTraffic(const Services& services, const std::string& ns, const ReleaseSpec& spec) {
+  if (!services.traffic.contains(spec.traffic->type)) {
+    return {Code::Invalid, cat("spec.traffic.type: this controller manages no ", proxyName(spec.traffic->type))};
+  }
+  for (std::size_t i = 0; i < spec.traffic->servers.size(); ++i) {
+    const std::string& server = spec.traffic->servers[i];
+    const Result<RemoteTarget> access = resolveAccess(services.reader, ns, server, "");
+    if (!access && access.code() == Code::NotFound) {
+      return {Code::NotFound,
+              cat("spec.traffic.servers[", i, "]: there is no Server '", server, "' in namespace '", ns, "'")};
+    }
+  }
+  return Status::ok();
+}
+
+Status checkSteps(const std::string& ns, const CanarySettings& canary) {
+  for (std::size_t i = 0; i < canary.steps.size(); ++i) {
+    if (canary.steps[i].kind == CanaryStep::Kind::Analysis) {
+      return {Code::NotFound,
+              cat("spec.strategy.canary.steps[", i, "].analysis.templates: there is no AnalysisTemplate '",
+                  join(canary.steps[i].templates, "', '"), "' in namespace '", ns, "'")};
+    }
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Status checkStrategy(const Services& services, const std::string& ns, const ReleaseSpec& spec,
+                     const std::vector<RunTarget>& targets) {
+  const bool moves = spec.strategy.type == StrategyType::BlueGreen || spec.strategy.type == StrategyType::Canary ||
+                     spec.strategy.type == StrategyType::Rolling;
+  if (moves && spec.traffic.has_value()) {
+    SLIPWAY_RETURN_IF_ERROR(checkTraffic(services, ns, spec));
+  }
+  if (spec.strategy.canary.has_value()) {
+    SLIPWAY_RETURN_IF_ERROR(checkSteps(ns, *spec.strategy.canary));
+  }
+  if (spec.strategy.type == StrategyType::Canary && !spec.slots.has_value() && targets.size() < 2) {
+    return {
+        Code::Invalid,
+        "spec.strategy.type: a canary shares the traffic among servers, and there is one: set slots, or add a server"};
+  }
+  return Status::ok();
+}
+
+}  // namespace slipway::release

@@ -1,0 +1,108 @@
+#include "reconciler/api/strategy.h"
+
+#include <gtest/gtest.h>
+
+#include "reconciler/api/release.h"
+#include "reconciler/base/strings.h"
+#include "reconciler/schema/crd.h"
+#include "reconciler/schema/yaml.h"
+
+#include "embedded/embedded_crds.h"
+
+namespace slipway {
+namespace {
+
+const schema::Crd& releases() {
+  static const schema::Crd kCrd = [] {
+    for (const EmbeddedFile& one : embedded_crds()) {
+      if (one.name == "release.yaml") {
+        return *schema::parseCrd(schema::parseYaml(one.content)->front().value);
+      }
+    }
+    return schema::Crd{};
+  }();
+  return kCrd;
+}
+
+// What admission says about a Release with these members of spec beside what every one has.
+std::string refusal(const std::string& members) {
+  Json object = *parseJson(R"({"apiVersion":"slipway.dev/v1alpha1","kind":"Release","metadata":{"name":"shop"},"spec":{
+      "source":{"directory":{"path":"/s"}},"destinations":[{"name":"web"}],"layout":{"root":"/r"},)" +
+                           members + "}}");
+  const schema::StructuralSchema& schema = *releases().versions.front().schema;
+  schema.applyDefaults(object);
+  return schema::describe(schema.validate(object, nullptr));
+}
+
+const char* const kSlots =
+    R"("slots":{"blue":{"port":81},"green":{"port":82}},"process":{"command":{"start":"a","stop":"b"}},"traffic":{"type":"caddy","service":"shop"},)";
+
+std::string canary(const std::string& members) {
+  return cat(kSlots, R"("strategy":{"type":"Canary","canary":{)", members, "}}");
+}
+
+TEST(StrategyRules, TakeWhatCanBeDone) {
+  EXPECT_EQ(refusal(cat(kSlots, R"("strategy":{"type":"BlueGreen","blueGreen":{"autoPromote":false}})")), "");
+  EXPECT_EQ(refusal(canary(R"("steps":[{"setWeight":5},{"pause":{}},{"setWeight":5},{"setScale":"50%"},
+                                       {"analysis":{"templates":["a"]}},{"setWeight":100}])")),
+            "");
+  EXPECT_EQ(refusal(R"("strategy":{"type":"Canary","canary":{"steps":[{"setWeight":25}]}},
+                       "traffic":{"type":"caddy","service":"shop","servers":["edge"],"port":80})"),
+            "");
+  EXPECT_EQ(refusal(cat(kSlots, R"("strategy":{"type":"Rolling","rolling":{"maxUnavailable":0,"maxSurge":1}})")), "");
+}
+
+TEST(StrategyRules, RefuseWeightsOutOfBoundsOrOrder) {
+  EXPECT_NE(refusal(canary(R"("steps":[{"setWeight":101}])")).find("spec.strategy.canary.steps[0].setWeight"),
+            std::string::npos);
+  const std::string falls = refusal(canary(R"("steps":[{"setWeight":50},{"pause":{}},{"setWeight":20}])"));
+  EXPECT_NE(falls.find("spec.strategy.canary.steps"), std::string::npos) << falls;
+  EXPECT_NE(falls.find("must not fall"), std::string::npos) << falls;
+  EXPECT_NE(refusal(canary(R"("steps":[{"setWeight":5,"pause":{}}])")).find("exactly one of"), std::string::npos);
+  EXPECT_NE(refusal(canary(R"("steps":[])")).find("spec.strategy.canary.steps"), std::string::npos);
+}
+
+TEST(StrategyRules, RefuseBudgetsThatLeaveNothingToMove) {
+  for (const char* budget : {R"("maxUnavailable":0)", R"("maxUnavailable":"0%","maxSurge":0)"}) {
+    const std::string found = refusal(cat(R"("strategy":{"type":"Rolling","rolling":{)", budget, "}}"));
+    EXPECT_NE(found.find("spec.strategy.rolling.maxUnavailable"), std::string::npos) << found;
+    EXPECT_NE(found.find("nothing could ever move"), std::string::npos) << found;
+  }
+  EXPECT_NE(refusal(canary(R"("maxSurge":0,"steps":[{"setWeight":5}])")).find("spec.strategy.canary.maxSurge"),
+            std::string::npos);
+}
+
+TEST(StrategyRules, RefuseSettingsOfAnotherStrategyAndMissingSlots) {
+  EXPECT_NE(refusal(R"("strategy":{"type":"Atomic","canary":{"steps":[{"setWeight":5}]}})").find("needs type Canary"),
+            std::string::npos);
+  EXPECT_NE(refusal(R"("strategy":{"type":"Canary"})").find("spec.strategy.canary"), std::string::npos);
+  EXPECT_NE(refusal(R"("strategy":{"type":"BlueGreen"})").find("spec.strategy.type"), std::string::npos);
+  EXPECT_NE(refusal(R"("strategy":{"type":"Rolling","rolling":{"maxSurge":1}})").find("rolling.maxSurge"),
+            std::string::npos);
+  EXPECT_NE(refusal(R"("slots":{"blue":{"port":81},"green":{"port":81}},"strategy":{"type":"BlueGreen"})")
+                .find("ports of their own"),
+            std::string::npos);
+  EXPECT_NE(refusal(R"("strategy":{"type":"Canary","canary":{"steps":[{"setWeight":5}]}})").find("set traffic"),
+            std::string::npos);
+  EXPECT_NE(refusal(R"("strategy":{"type":"Canary","canary":{"steps":[{"setWeight":5}]}},
+                       "traffic":{"type":"caddy","service":"shop"})")
+                .find("spec.traffic.servers"),
+            std::string::npos);
+  EXPECT_NE(refusal(R"("strategy":{"type":"Sideways"})").find("spec.strategy.type"), std::string::npos);
+}
+
+TEST(Amount, OfWhatMayBeMissingAndWhatMayBeAdded) {
+  EXPECT_EQ((Amount{25, true}.roundedDown(10)), 2U);
+  EXPECT_EQ((Amount{25, true}.roundedUp(10)), 3U);
+  EXPECT_EQ((Amount{0, false}.roundedDown(10)), 0U);
+  EXPECT_EQ((Amount{0, false}.of(10)), 1U);
+}
+
+TEST(Slots, TheOtherOneIsFree) {
+  EXPECT_EQ(otherSlot(""), "blue");
+  EXPECT_EQ(otherSlot("blue"), "green");
+  EXPECT_EQ(otherSlot("green"), "blue");
+}
+
+}  // namespace
+}  // namespace slipway
