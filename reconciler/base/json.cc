@@ -4,69 +4,164 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <memory>
+#include <new>
+#include <variant>
 
 namespace slipway {
 
-JsonObject::JsonObject() = default;
-JsonObject::JsonObject(const JsonObject&) = default;
-JsonObject::JsonObject(JsonObject&&) noexcept = default;
-JsonObject& JsonObject::operator=(const JsonObject&) = default;
-JsonObject& JsonObject::operator=(JsonObject&&) noexcept = default;
-JsonObject::~JsonObject() = default;
-
-JsonObject::JsonObject(std::initializer_list<Member> members) {
-  members_.reserve(members.size());
-  for (const Member& member : members) {
-    set(member.first, member.second);
-  }
+void Json::wrongKind() {
+  static_cast<void>(std::get<1>(std::variant<std::monostate, int>()));
+  std::abort();
 }
 
-std::size_t JsonObject::size() const { return members_.size(); }
-bool JsonObject::empty() const { return members_.empty(); }
-JsonObject::iterator JsonObject::begin() { return members_.begin(); }
-JsonObject::iterator JsonObject::end() { return members_.end(); }
-JsonObject::const_iterator JsonObject::begin() const { return members_.begin(); }
-JsonObject::const_iterator JsonObject::end() const { return members_.end(); }
-
-const Json* JsonObject::find(std::string_view key) const {
-  for (const Member& member : members_) {
-    if (member.first == key) {
-      return &member.second;
-    }
-  }
-  return nullptr;
-}
-
-Json* JsonObject::find(std::string_view key) { return const_cast<Json*>(std::as_const(*this).find(key)); }
-
-Json& JsonObject::operator[](std::string_view key) {
-  if (Json* found = find(key)) {
-    return *found;
-  }
-  return members_.emplace_back(std::string(key), Json()).second;
-}
-
-void JsonObject::set(std::string_view key, Json value) { (*this)[key] = std::move(value); }
-
-void JsonObject::append(std::string key, Json value) { members_.emplace_back(std::move(key), std::move(value)); }
-
-bool JsonObject::erase(std::string_view key) {
-  auto found =
-      std::find_if(members_.begin(), members_.end(), [&](const Member& member) { return member.first == key; });
-  if (found == members_.end()) {
-    return false;
-  }
-  members_.erase(found);
-  return true;
-}
-
-Json::Json(std::uint64_t value) {
+Json::Json(std::uint64_t value) : Json() {
   if (value <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-    value_ = static_cast<std::int64_t>(value);
+    kind_ = Kind::Int;
+    int_ = static_cast<std::int64_t>(value);
   } else {
-    value_ = static_cast<double>(value);
+    kind_ = Kind::Double;
+    double_ = static_cast<double>(value);
   }
+}
+
+void Json::copyFrom(const Json& other) {
+  switch (other.kind_) {
+    case Kind::String:
+      new (&string_) std::string(other.string_);
+      break;
+    case Kind::Array:
+      if (other.list_->lent) {
+        list_ = new List(other.list_->items);
+      } else {
+        other.list_->owners.fetch_add(1, std::memory_order_relaxed);
+        list_ = other.list_;
+      }
+      break;
+    case Kind::Object:
+      new (&object_) Object(other.object_);
+      break;
+    case Kind::Double:
+      double_ = other.double_;
+      break;
+    case Kind::Bool:
+      bool_ = other.bool_;
+      break;
+    default:
+      int_ = other.int_;
+  }
+  kind_ = other.kind_;
+}
+
+void Json::moveFrom(Json& other) noexcept {
+  switch (other.kind_) {
+    case Kind::String:
+      new (&string_) std::string(std::move(other.string_));
+      break;
+    case Kind::Array:
+      list_ = std::exchange(other.list_, nullptr);
+      other.kind_ = Kind::Null;
+      kind_ = Kind::Array;
+      return;
+    case Kind::Object:
+      new (&object_) Object(std::move(other.object_));
+      break;
+    case Kind::Double:
+      double_ = other.double_;
+      break;
+    case Kind::Bool:
+      bool_ = other.bool_;
+      break;
+    default:
+      int_ = other.int_;
+  }
+  kind_ = other.kind_;
+}
+
+void Json::destroy() {
+  switch (kind_) {
+    case Kind::String:
+      std::destroy_at(&string_);
+      break;
+    case Kind::Array:
+      if (list_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        delete list_;
+      }
+      break;
+    case Kind::Object:
+      std::destroy_at(&object_);
+      break;
+    default:
+      break;
+  }
+  kind_ = Kind::Null;
+}
+
+// Both by way of a value of their own: what is assigned may be a part of this.
+Json& Json::operator=(const Json& other) {
+  if (this != &other) {
+    Json copy(other);
+    destroy();
+    moveFrom(copy);
+  }
+  return *this;
+}
+
+Json& Json::operator=(Json&& other) noexcept {
+  if (this != &other) {
+    Json taken(std::move(other));
+    destroy();
+    moveFrom(taken);
+  }
+  return *this;
+}
+
+Json::Json(Array value) : kind_(Kind::Array), list_(new List(std::move(value))) {
+  list_->lent = std::any_of(list_->items.begin(), list_->items.end(), [](const Json& item) { return item.lent(); });
+}
+
+Json::List& Json::ownList() {
+  // Acquire: whoever gave up its share has read all it will read before we write.
+  if (list_->owners.load(std::memory_order_acquire) != 1) {
+    *this = Json(Array(list_->items));
+  }
+  return *list_;
+}
+
+Json::Array& Json::asArray() {
+  require(Kind::Array);
+  List& list = ownList();
+  list.lent = true;
+  return list.items;
+}
+
+bool Json::sharesWith(const Json& other) const {
+  return kind_ == other.kind_ && (isObject()  ? object_.sharesWith(other.object_)
+                                  : isArray() ? list_ == other.list_
+                                              : false);
+}
+
+bool Json::lent() const {
+  return isObject() ? object_.node_ != nullptr && object_.node_->lent : isArray() && list_->lent;
+}
+
+void Json::settle() {
+  if (!lent()) {
+    return;
+  }
+  if (isArray()) {
+    for (Json& item : list_->items) {
+      item.settle();
+    }
+    list_->lent = false;
+    return;
+  }
+  for (std::size_t i = 0; i < object_.node_->size; ++i) {
+    object_.node_->members()[i].second.settle();
+  }
+  object_.node_->lent = false;
 }
 
 const Json* Json::at(std::initializer_list<std::string_view> path) const {
@@ -81,7 +176,14 @@ const Json* Json::at(std::initializer_list<std::string_view> path) const {
 }
 
 Json* Json::at(std::initializer_list<std::string_view> path) {
-  return const_cast<Json*>(std::as_const(*this).at(path));
+  if (std::as_const(*this).at(path) == nullptr) {
+    return nullptr;
+  }
+  Json* here = this;
+  for (std::string_view key : path) {
+    here = here->find(key);
+  }
+  return here;
 }
 
 std::string Json::getString(std::string_view key, std::string other) const {
@@ -101,35 +203,41 @@ bool Json::getBool(std::string_view key, bool other) const {
 
 Json& Json::operator[](std::string_view key) {
   if (isNull()) {
-    value_ = Object();
+    *this = Json(Object());
   }
   return asObject()[key];
 }
 
 void Json::push(Json item) {
   if (isNull()) {
-    value_ = Array();
+    *this = Json(Array());
   }
-  asArray().push_back(std::move(item));
+  require(Kind::Array);
+  List& list = ownList();
+  list.lent = list.lent || item.lent();
+  list.items.push_back(std::move(item));
 }
 
 bool Json::operator==(const Json& other) const {
   if (isNumber() && other.isNumber()) {
     return isInt() && other.isInt() ? asInt() == other.asInt() : asDouble() == other.asDouble();
   }
-  if (value_.index() != other.value_.index()) {
+  if (kind_ != other.kind_) {
     return false;
   }
   if (isObject()) {
     const Object& left = asObject();
     const Object& right = other.asObject();
+    if (left.sharesWith(right)) {
+      return true;
+    }
     return left.size() == right.size() && std::all_of(left.begin(), left.end(), [&](const JsonObject::Member& member) {
              const Json* twin = right.find(member.first);
              return twin != nullptr && member.second == *twin;
            });
   }
   if (isArray()) {
-    return asArray() == other.asArray();
+    return list_ == other.list_ || list_->items == other.list_->items;
   }
   if (isString()) {
     return asString() == other.asString();
@@ -140,7 +248,14 @@ bool Json::operator==(const Json& other) const {
 void appendJsonString(std::string& out, std::string_view text) {
   static constexpr std::string_view kHex = "0123456789abcdef";
   out += '"';
-  for (char c : text) {
+  std::size_t plain = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') {
+      continue;
+    }
+    out.append(text.substr(plain, i - plain));
+    plain = i + 1;
     switch (c) {
       case '"':
         out += "\\\"";
@@ -158,15 +273,12 @@ void appendJsonString(std::string& out, std::string_view text) {
         out += "\\t";
         break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out += kHex[static_cast<unsigned char>(c) >> 4U];
-          out += kHex[static_cast<unsigned char>(c) & 0xFU];
-        } else {
-          out += c;
-        }
+        out += "\\u00";
+        out += kHex[static_cast<unsigned char>(c) >> 4U];
+        out += kHex[static_cast<unsigned char>(c) & 0xFU];
     }
   }
+  out.append(text.substr(plain));
   out += '"';
 }
 
@@ -212,25 +324,32 @@ struct Writer {
   }
 
   void object(const JsonObject& object, int depth) const {
-    std::vector<const JsonObject::Member*> members;
-    members.reserve(object.size());
-    for (const JsonObject::Member& member : object) {
-      members.push_back(&member);
-    }
-    if (sorted) {
-      std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
-    }
     out += '{';
     bool first = true;
-    for (const JsonObject::Member* member : members) {
+    auto put = [&](const JsonObject::Member& member) {
       if (!first) {
         out += ',';
       }
       first = false;
       newline(depth + 1);
-      appendJsonString(out, member->first);
+      appendJsonString(out, member.first);
       out += pretty ? ": " : ":";
-      value(member->second, depth + 1);
+      value(member.second, depth + 1);
+    };
+    if (sorted) {
+      std::vector<const JsonObject::Member*> members;
+      members.reserve(object.size());
+      for (const JsonObject::Member& member : object) {
+        members.push_back(&member);
+      }
+      std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
+      for (const JsonObject::Member* member : members) {
+        put(*member);
+      }
+    } else {
+      for (const JsonObject::Member& member : object) {
+        put(member);
+      }
     }
     if (!first) {
       newline(depth);
@@ -261,9 +380,11 @@ struct Writer {
 
 std::string Json::dump() const {
   std::string out;
-  Writer{out}.value(*this, 0);
+  dumpTo(out);
   return out;
 }
+
+void Json::dumpTo(std::string& out) const { Writer{out}.value(*this, 0); }
 
 std::string Json::dumpPretty() const {
   std::string out;

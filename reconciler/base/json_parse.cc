@@ -66,6 +66,7 @@ class Converter {
 
   bool object(dom::object source, Json& out, std::size_t depth) {
     JsonObject members;
+    members.reserve(source.size());
     // Linear look-ups would make an object of many members quadratic: outside input decides how many there are.
     std::unordered_set<std::string_view> seen;
     const bool hashed = source.size() > 16;

@@ -1,7 +1,8 @@
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 
 #include "reconciler/base/clock.h"
 
@@ -11,11 +12,19 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
-std::tm utcParts(WallTime time) {
-  const std::time_t whole = std::chrono::floor<seconds>(time).time_since_epoch().count();
-  std::tm parts{};
-  gmtime_r(&whole, &parts);
-  return parts;
+Status badTime(std::string_view text) {
+  return {Code::Invalid, "'" + std::string(text) + "' is not an RFC 3339 time such as 2026-01-02T03:04:05Z"};
+}
+
+Status badDuration(std::string_view text) {
+  return {Code::Invalid, "'" + std::string(text) + "' is not a duration such as 30s, 5m or 1h30m"};
+}
+
+// At least `digits` decimal digits.
+void appendNumber(std::string& out, std::int64_t number, std::size_t digits) {
+  const std::string text = std::to_string(number);
+  out.append(digits - std::min(digits, text.size()), '0');
+  out += text;
 }
 
 // Reads exactly `digits` decimal digits.
@@ -64,23 +73,37 @@ bool readZone(std::string_view text, seconds& offset) {
 }  // namespace
 
 std::string formatTime(WallTime time) {
-  const std::tm parts = utcParts(time);
-  std::array<char, 32> buffer{};
-  const std::size_t size = std::strftime(buffer.data(), buffer.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {buffer.data(), size};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(std::chrono::floor<seconds>(time - day));
+  std::string out;
+  out.reserve(sizeof "2026-01-02T03:04:05.000000Z");
+  appendNumber(out, static_cast<int>(date.year()), 4);
+  out += '-';
+  appendNumber(out, static_cast<unsigned>(date.month()), 2);
+  out += '-';
+  appendNumber(out, static_cast<unsigned>(date.day()), 2);
+  out += 'T';
+  appendNumber(out, clock.hours().count(), 2);
+  out += ':';
+  appendNumber(out, clock.minutes().count(), 2);
+  out += ':';
+  appendNumber(out, clock.seconds().count(), 2);
+  out += 'Z';
+  return out;
 }
 
 std::string formatMicroTime(WallTime time) {
   std::string out = formatTime(time);
   const auto micros = duration_cast<std::chrono::microseconds>(time - std::chrono::floor<seconds>(time)).count();
-  std::array<char, 16> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), ".%06dZ", static_cast<int>(micros));
-  out.pop_back();
-  return out + buffer.data();
+  out.back() = '.';
+  appendNumber(out, micros, 6);
+  out += 'Z';
+  return out;
 }
 
-Result<WallTime> parseTime(std::string_view text) {
-  const Status bad(Code::Invalid, "'" + std::string(text) + "' is not an RFC 3339 time such as 2026-01-02T03:04:05Z");
+Result<WallTime> parseTime(std::string_view given) {
+  std::string_view text = given;
   int year = 0;
   int month = 0;
   int day = 0;
@@ -90,7 +113,7 @@ Result<WallTime> parseTime(std::string_view text) {
   if (!readNumber(text, 4, year) || !readChar(text, '-') || !readNumber(text, 2, month) || !readChar(text, '-') ||
       !readNumber(text, 2, day) || !(readChar(text, 'T') || readChar(text, 't')) || !readNumber(text, 2, hour) ||
       !readChar(text, ':') || !readNumber(text, 2, minute) || !readChar(text, ':') || !readNumber(text, 2, second)) {
-    return bad;
+    return badTime(given);
   }
   Duration fraction{0};
   if (readChar(text, '.')) {
@@ -103,21 +126,21 @@ Result<WallTime> parseTime(std::string_view text) {
       text.remove_prefix(1);
     }
     if (digits == 0) {
-      return bad;
+      return badTime(given);
     }
   }
   seconds offset{0};
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!readZone(text, offset) || !date.ok() || hour > 23 || minute > 59 || second > 60) {
-    return bad;
+    return badTime(given);
   }
   return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
          seconds(second) + fraction - offset;
 }
 
-Result<Duration> parseDuration(std::string_view text) {
-  const Status bad(Code::Invalid, "'" + std::string(text) + "' is not a duration such as 30s, 5m or 1h30m");
+Result<Duration> parseDuration(std::string_view given) {
+  std::string_view text = given;
   if (text == "0") {
     return Duration(0);
   }
@@ -128,11 +151,11 @@ Result<Duration> parseDuration(std::string_view text) {
   while (!text.empty()) {
     const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
     if (digits == 0 || digits > 18 || text.substr(0, digits) == ".") {
-      return bad;
+      return badDuration(given);
     }
     double number = 0;
-    if (std::sscanf(std::string(text.substr(0, digits)).c_str(), "%lf", &number) != 1) {
-      return bad;
+    if (std::from_chars(text.data(), text.data() + digits, number, std::chars_format::fixed).ec != std::errc()) {
+      return badDuration(given);
     }
     text.remove_prefix(digits);
     const std::string_view unit = text.substr(0, std::min(text.find_first_of("0123456789."), text.size()));
@@ -141,14 +164,14 @@ Result<Duration> parseDuration(std::string_view text) {
       scale = name == unit ? value : scale;
     }
     if (scale == 0) {
-      return bad;
+      return badDuration(given);
     }
     text.remove_prefix(unit.size());
     total += number * scale;
     any = true;
   }
   if (!any || total > 9.2e18) {
-    return bad;
+    return badDuration(given);
   }
   return Duration(static_cast<std::int64_t>(std::llround(total)));
 }

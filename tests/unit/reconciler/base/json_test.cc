@@ -1,5 +1,10 @@
 #include "reconciler/base/json.h"
 
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace slipway {
@@ -36,6 +41,55 @@ TEST(Json, RefusesMalformedText) {
 TEST(Json, EqualityIgnoresMemberOrderAndNumberForm) {
   EXPECT_EQ(*parseJson(R"({"a":1,"b":[2.0]})"), *parseJson(R"({"b":[2],"a":1.0})"));
   EXPECT_FALSE(*parseJson(R"({"a":1})") == *parseJson(R"({"a":null})"));
+}
+
+TEST(Json, ACopyMayBeChangedWhileOthersReadTheOriginal) {
+  const Json original = Json::object({{"spec", Json::object({{"n", 1}})}, {"list", Json::array({Json::object()})}});
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&original, i] {
+        for (int round = 0; round < 200; ++round) {
+          Json mine = original;
+          mine["spec"]["n"] = i;
+          mine["list"].asArray()[0]["n"] = round;
+          EXPECT_EQ(mine.at({"spec", "n"})->asInt(), i);
+          EXPECT_EQ(original.at({"spec", "n"})->asInt(), 1);
+        }
+      });
+    }
+  }
+  EXPECT_EQ(original.dump(), R"({"spec":{"n":1},"list":[{}]})");
+}
+
+TEST(Json, AReferenceTakenBeforeACopyDoesNotChangeTheCopy) {
+  Json original = Json::object({{"spec", Json::object({{"n", 1}})}});
+  Json& number = original["spec"]["n"];
+  const Json copy = original;
+  number = 2;
+  EXPECT_EQ(copy.at({"spec", "n"})->asInt(), 1);
+  EXPECT_EQ(original.at({"spec", "n"})->asInt(), 2);
+}
+
+TEST(Json, SharesTheMembersOfAnUntouchedOrSettledObject) {
+  Json built;
+  built["spec"]["n"] = 1;
+  EXPECT_FALSE(Json(built).asObject().sharesWith(std::as_const(built).asObject()));
+  built.settle();
+  const Json copy = built;
+  EXPECT_TRUE(copy.asObject().sharesWith(built.asObject()));
+  built["more"] = 2;
+  EXPECT_FALSE(copy.asObject().sharesWith(built.asObject()));
+  EXPECT_TRUE(copy.find("spec")->asObject().sharesWith(std::as_const(built).find("spec")->asObject()));
+}
+
+TEST(Json, TakesAPartOfItself) {
+  Json value = Json::object({{"a", Json::object({{"b", "long enough to be on the heap"}})}});
+  value = Json(*value.at({"a", "b"}));
+  EXPECT_EQ(value.asString(), "long enough to be on the heap");
+  Json list = Json::array({Json::array({1, 2})});
+  list = list.asArray()[0];
+  EXPECT_EQ(list.dump(), "[1,2]");
 }
 
 }  // namespace
