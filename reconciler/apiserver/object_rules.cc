@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "reconciler/base/strings.h"
 #include "reconciler/schema/crd.h"
@@ -177,7 +178,24 @@ std::vector<std::string> dropUnknownMetadata(Json& object) {
   return unknown;
 }
 
+namespace {
+
+bool hasNulls(const Json& value) {
+  if (value.isArray()) {
+    return std::any_of(value.asArray().begin(), value.asArray().end(), hasNulls);
+  }
+  return value.isObject() &&
+         std::any_of(value.asObject().begin(), value.asObject().end(), [](const JsonObject::Member& member) {
+           return member.second.isNull() || hasNulls(member.second);
+         });
+}
+
+}  // namespace
+
 void dropNulls(Json& object) {
+  if (!hasNulls(object)) {
+    return;
+  }
   if (object.isArray()) {
     for (Json& item : object.asArray()) {
       dropNulls(item);
@@ -197,23 +215,25 @@ void dropNulls(Json& object) {
 }
 
 std::string mergeOwnerReferences(Json& object) {
-  Json* owners = object.at({"metadata", "ownerReferences"});
-  if (owners == nullptr || !owners->isArray()) {
+  const Json* owners = std::as_const(object).at({"metadata", "ownerReferences"});
+  if (owners == nullptr || !owners->isArray() || owners->asArray().size() < 2) {
     return {};
   }
   Json::Array kept;
   std::vector<std::string> twice;
-  for (Json& owner : owners->asArray()) {
+  for (const Json& owner : owners->asArray()) {
     const std::string uid = owner.getString("uid");
     const bool known = !uid.empty() && std::any_of(kept.begin(), kept.end(),
                                                    [&](const Json& other) { return other.getString("uid") == uid; });
     if (known) {
       twice.push_back(uid);
     } else {
-      kept.push_back(std::move(owner));
+      kept.push_back(owner);
     }
   }
-  *owners = Json(std::move(kept));
+  if (!twice.empty()) {
+    object["metadata"]["ownerReferences"] = Json(std::move(kept));
+  }
   return twice.empty() ? std::string()
                        : cat(".metadata.ownerReferences contains duplicate entries; API server dedups owner references "
                              "in 1.20+, and may reject such requests as early as 1.24; please fix your requests; "

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "reconciler/apiserver/forms/shared_parts.h"
 #include "reconciler/apiserver/object_rules.h"
 #include "reconciler/apiserver/patch_document.h"
 #include "reconciler/apiserver/registry_resources.h"
@@ -61,7 +62,7 @@ bool finished(const ResourceInfo& resource, const Json& object) {
 }
 
 StoredPtr unstored(const ResourceInfo& resource, const Json& object, Revision revision) {
-  return makeStored(resource, object, storedForm(resource, object), revision);
+  return makeStored(resource, {object, storedForm(resource, object), revision}, nullptr);
 }
 
 ApiError fromApply(const ApplyFailure& failure) {
@@ -84,14 +85,15 @@ ManagedWrite ObjectWriter::managed(const Target& target, const WriteOptions& opt
 }
 
 // Finds what the kind does not declare, says so as the client asked for, and removes it.
-ApiCheck ObjectWriter::decode(const Target& target, Json& object, const WriteOptions& options, Written& out) const {
+ApiCheck ObjectWriter::decode(const Target& target, Json& object, const Json* known, const WriteOptions& options,
+                              Written& out) const {
   const ResourceInfo& resource = *target.resource;
   if (!resource.custom) {
     dropNulls(object);
   }
   std::vector<std::string> unknown = dropUnknownMetadata(object);
   if (resource.schema != nullptr) {
-    for (std::string& field : resource.schema->unknownFields(object, true)) {
+    for (std::string& field : resource.schema->unknownFields(object, true, known)) {
       unknown.push_back(std::move(field));
     }
   }
@@ -169,7 +171,7 @@ ApiResult<Written> ObjectWriter::tryInsert(const Target& target, Json object, co
       out.object = unstored(resource, object, 0);
       return out;
     }
-    auto committed = registry_.commit({target.resource, key, nullptr, object});
+    auto committed = registry_.commit({target.resource, key, nullptr, object, resource.schema != nullptr});
     if (!committed) {
       return committed.error();
     }
@@ -186,7 +188,7 @@ ApiCheck ObjectWriter::prepareCreate(const Target& target, Json& object, const W
   const ResourceInfo& resource = *target.resource;
   object["apiVersion"] = resource.apiVersion();
   object["kind"] = resource.kind;
-  if (auto error = decode(target, object, options, out)) {
+  if (auto error = decode(target, object, nullptr, options, out)) {
     return error;
   }
   const std::string name = text(object, {"metadata", "name"});
@@ -253,11 +255,14 @@ ApiResult<Written> ObjectWriter::tryEdit(const Target& target, const WriteOption
       return notFound(resource, target.key.name);
     }
     Json live = stored->parse();
-    live["apiVersion"] = resource.apiVersion();
+    if (!shownAs(resource, *stored)) {
+      live["apiVersion"] = resource.apiVersion();
+    }
     auto draft = edit(live);
     if (!draft) {
       return draft.error();
     }
+    draft->known = stored->checkedBy != nullptr && stored->checkedBy == resource.schema ? &live : nullptr;
     Written out;
     if (auto error = prepareUpdate(target, live, *draft, out, options)) {
       return *error;
@@ -274,8 +279,10 @@ ApiResult<Written> ObjectWriter::tryEdit(const Target& target, const WriteOption
       return out;
     }
     out.removed = finished(resource, draft->object);
-    auto committed = registry_.commit(
-        {target.resource, target.key, stored, out.removed ? std::nullopt : std::optional(draft->object)});
+    draft->object.settle();
+    auto committed =
+        registry_.commit({target.resource, target.key, stored,
+                          out.removed ? std::nullopt : std::optional(draft->object), resource.schema != nullptr});
     if (!committed) {
       return committed.error();
     }
@@ -306,7 +313,7 @@ ApiCheck ObjectWriter::prepareUpdate(const Target& target, const Json& live, Dra
       !version.empty() && version != text(live, {"metadata", "resourceVersion"})) {
     return conflict(resource, name);
   }
-  if (auto error = decode(target, draft.object, options, out)) {
+  if (auto error = decode(target, draft.object, draft.known, options, out)) {
     return error;
   }
   if (std::string warning = mergeOwnerReferences(draft.object); !warning.empty()) {
@@ -349,8 +356,9 @@ ApiCheck ObjectWriter::finishUpdate(const Target& target, const Json& live, Draf
     }
   }
   if (resource.custom && resource.schema != nullptr) {
-    resource.schema->applyDefaults(object);
+    resource.schema->applyDefaults(object, draft.known);
   }
+  object = sharingWith(live, object);
   Json& metadata = object["metadata"];
   for (const char* field : {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
                             "generateName", "resourceVersion", "selfLink"}) {
@@ -360,8 +368,9 @@ ApiCheck ObjectWriter::finishUpdate(const Target& target, const Json& live, Draf
     metadata["generation"] = metadata.getInt("generation") + 1;
   }
   std::vector<FieldError> errors = validateMetadata(resource, &live, object);
-  for (auto& more : {resource.schema == nullptr ? std::vector<FieldError>() : resource.schema->validate(object, &live),
-                     validateKind(resource, &live, object)}) {
+  for (auto& more :
+       {resource.schema == nullptr ? std::vector<FieldError>() : resource.schema->validate(object, &live, draft.known),
+        validateKind(resource, &live, object)}) {
     errors.insert(errors.end(), more.begin(), more.end());
   }
   if (!errors.empty()) {
@@ -566,7 +575,8 @@ ApiResult<Written> ObjectWriter::tryRemove(const Target& target, const DeleteOpt
       }
       return out;
     }
-    auto committed = registry_.commit({target.resource, target.key, stored, marked});
+    const bool checked = stored->checkedBy != nullptr && stored->checkedBy == resource.schema;
+    auto committed = registry_.commit({target.resource, target.key, stored, marked, checked});
     if (!committed) {
       return committed.error();
     }

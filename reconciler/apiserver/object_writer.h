@@ -64,6 +64,7 @@ class ObjectWriter {
   struct Draft {
     Json object;
     bool tracked = false;
+    const Json* known = nullptr;  // set by edit(): the live object if the schema found nothing to refuse in it
   };
   using Edit = std::function<ApiResult<Draft>(const Json& live)>;
   ApiResult<Written> edit(const Target& target, const WriteOptions& options, const Edit& edit);
@@ -79,7 +80,8 @@ class ObjectWriter {
   ApiCheck prepareUpdate(const Target& target, const Json& live, Draft& draft, Written& out,
                          const WriteOptions& options);
   ApiCheck finishUpdate(const Target& target, const Json& live, Draft& draft, const WriteOptions& options);
-  ApiCheck decode(const Target& target, Json& object, const WriteOptions& options, Written& out) const;
+  ApiCheck decode(const Target& target, Json& object, const Json* known, const WriteOptions& options,
+                  Written& out) const;
   ManagedWrite managed(const Target& target, const WriteOptions& options) const;
   ApiCheck namespaceAccepts(const Target& target, const std::string& name) const;
   std::optional<Json> markDeleted(const Target& target, const Json& live, const std::string& propagation) const;

@@ -38,7 +38,8 @@ bool hasFinalizer(const StoredObject& object, std::string_view name) {
 }
 
 // What the store kept, as it is shown now: with the defaults that the definition has got since.
-StoredPtr readStored(const ResourceInfo& resource, std::string_view stored, Revision revision) {
+StoredPtr readStored(const ResourceInfo& resource, std::string_view stored, Revision revision,
+                     std::shared_ptr<const Json>* tree) {
   if (stored.ends_with(kCreated)) {
     stored.remove_suffix(1);
   }
@@ -47,12 +48,12 @@ StoredPtr readStored(const ResourceInfo& resource, std::string_view stored, Revi
     return nullptr;
   }
   if (!resource.custom || resource.schema == nullptr) {
-    return makeStored(resource, *parsed, stored, revision);
+    return makeStored(resource, {*parsed, stored, revision}, tree);
   }
   Json object = *parsed;
   resource.schema->applyDefaults(object);
-  return object == *parsed ? makeStored(resource, object, stored, revision)
-                           : makeStored(resource, object, storedForm(resource, object), revision);
+  return object == *parsed ? makeStored(resource, {object, stored, revision}, tree)
+                           : makeStored(resource, {object, storedForm(resource, object), revision}, tree);
 }
 
 }  // namespace
@@ -128,7 +129,9 @@ void Registry::loadRecord(const Record& record) {
   if (resource == nullptr || !record.value) {
     return;
   }
-  StoredPtr object = readStored(*resource, *record.value, record.revision);
+  std::shared_ptr<const Json> tree;
+  StoredPtr object = readStored(*resource, *record.value, record.revision, &tree);
+  recent_.add(std::move(tree), record.value->size());
   if (object == nullptr) {
     ports_.log.error("an object in the store cannot be read and is left out", {{"key", record.key}});
     return;
@@ -178,7 +181,7 @@ void Registry::replay(const Record& record, std::map<std::string, StoredPtr>& la
   }
   StoredPtr object = cache.find(objectOf(record.key));
   if (object == nullptr || object->revision != record.revision) {
-    object = readStored(*resource, *record.value, record.revision);
+    object = readStored(*resource, *record.value, record.revision, nullptr);
   }
   if (object == nullptr) {
     return;
@@ -345,7 +348,11 @@ ApiCheck Registry::checkNamespace(const Proposal& proposal) const {
 ApiResult<StoredPtr> Registry::commit(Proposal proposal) {
   const ResourceInfo& resource = *proposal.resource;
   const std::string key = storeKey(resource, proposal.key);
-  const std::string stored = proposal.object ? storedForm(resource, *proposal.object) : std::string();
+  std::string stored;
+  if (proposal.object) {
+    proposal.object->settle();
+    stored = storedForm(resource, *proposal.object);
+  }
   StoredPtr written;
   {
     const std::lock_guard lock(mutex_);
@@ -369,7 +376,9 @@ ApiResult<StoredPtr> Registry::commit(Proposal proposal) {
     Change change{*revision, ChangeType::Deleted, nullptr, now, true};
     if (proposal.object) {
       change.type = now == nullptr ? ChangeType::Added : ChangeType::Modified;
-      change.object = makeStored(resource, *proposal.object, stored, *revision);
+      std::shared_ptr<const Json> tree;
+      change.object = makeStored(resource, {*proposal.object, stored, *revision, proposal.checked}, &tree);
+      recent_.add(std::move(tree), stored.size());
     } else {
       change.object = withRevision(*now, *revision);
     }
@@ -557,7 +566,7 @@ void Registry::readAgain(const ResourceInfo& resource) {
     if (resource.schema != nullptr) {
       resource.schema->applyDefaults(tree);
     }
-    state->second.cache.put(makeStored(resource, tree, storedForm(resource, tree), object->revision));
+    state->second.cache.put(makeStored(resource, {tree, storedForm(resource, tree), object->revision}, nullptr));
   }
 }
 

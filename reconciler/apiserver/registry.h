@@ -39,6 +39,7 @@ struct Proposal {
   ObjectKey key;
   StoredPtr expected;          // the newest version, from Registry::newest; null: there is none
   std::optional<Json> object;  // nothing: delete
+  bool checked = false;        // the resource's schema found nothing to refuse in it
 };
 
 // One open watch: which changes it wants and how far it has read. Made by Registry::watch; closing or dropping it ends
@@ -185,6 +186,7 @@ class Registry {
   std::map<std::string, std::vector<ResourcePtr>> defined_;  // by name of the definition
   std::map<std::string, KindState> kinds_;                   // by "group/plural"; kept when a definition goes
   std::map<std::string, Newest> newest_;                     // by store key, only while not published
+  RecentTrees recent_;
   std::deque<Pending> pending_;
   Revision published_ = 0;
   Revision floor_ = 0;

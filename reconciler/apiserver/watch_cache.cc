@@ -78,23 +78,64 @@ std::shared_ptr<const Json> SharedTree::of(const std::string& bytes) const {
   return tree;
 }
 
-Json StoredObject::parse() const {
-  auto parsed = parseJson(bytes);
-  return parsed ? *std::move(parsed) : Json();
+void SharedTree::set(const std::shared_ptr<const Json>& tree) {
+  const std::lock_guard lock(mutex_);
+  tree_ = tree;
 }
 
+namespace {
+
+bool isFixed(std::string_view name) { return name == "apiVersion" || name == "kind" || name == "metadata"; }
+
+// Text may give a number another type: 2.0 comes back as 2.
+bool hasFractions(const Json& value) {
+  if (value.isObject()) {
+    return std::any_of(value.asObject().begin(), value.asObject().end(),
+                       [](const JsonObject::Member& member) { return hasFractions(member.second); });
+  }
+  if (value.isArray()) {
+    return std::any_of(value.asArray().begin(), value.asArray().end(), hasFractions);
+  }
+  return value.isDouble();
+}
+
+// The tree that parsing the version's bytes would give.
+Json treeOf(const ResourceInfo& resource, const NewVersion& version) {
+  const JsonObject& from = version.object.asObject();
+  JsonObject metadata;
+  const JsonObject& given = version.object.find("metadata")->asObject();
+  metadata.reserve(given.size() + 1);
+  if (version.revision != 0) {
+    metadata.append("resourceVersion", std::to_string(version.revision));
+  }
+  for (const auto& [name, value] : given) {
+    if (name != "resourceVersion") {
+      metadata.append(name, value);
+    }
+  }
+  JsonObject out;
+  out.reserve(from.size() + 2);
+  out.append("apiVersion", resource.apiVersion());
+  out.append("kind", resource.kind);
+  out.append("metadata", std::move(metadata));
+  for (const auto& [name, value] : from) {
+    if (!isFixed(name)) {
+      out.append(name, value);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string storedForm(const ResourceInfo& resource, const Json& object) {
-  std::string out;
+  std::string out = cat("{\"apiVersion\":\"", resource.apiVersion(), "\",\"kind\":\"", resource.kind, "\",", kMetadata);
   const auto member = [&out](std::string_view name, const Json& value) {
     out += out.back() == '{' ? "" : ",";
     appendJsonString(out, name);
     out += ':';
-    out += value.dump();
+    value.dumpTo(out);
   };
-  out = "{";
-  member("apiVersion", Json(resource.apiVersion()));
-  member("kind", Json(resource.kind));
-  out += ",\"metadata\":{";
   for (const auto& [name, value] : object.find("metadata")->asObject()) {
     if (name != "resourceVersion") {
       member(name, value);
@@ -102,7 +143,7 @@ std::string storedForm(const ResourceInfo& resource, const Json& object) {
   }
   out += '}';
   for (const auto& [name, value] : object.asObject()) {
-    if (name != "apiVersion" && name != "kind" && name != "metadata") {
+    if (!isFixed(name)) {
       member(name, value);
     }
   }
@@ -110,23 +151,42 @@ std::string storedForm(const ResourceInfo& resource, const Json& object) {
   return out;
 }
 
-StoredPtr makeStored(const ResourceInfo& resource, const Json& object, std::string_view stored, Revision revision) {
+StoredPtr makeStored(const ResourceInfo& resource, const NewVersion& version, std::shared_ptr<const Json>* tree) {
   auto out = std::make_shared<StoredObject>();
-  if (const Json* metadata = object.find("metadata")) {
+  if (const Json* metadata = version.object.find("metadata")) {
     readMetadata(*metadata, *out);
   }
   for (const std::string& path : resource.selectableFields) {
-    out->fields.emplace_back(path.starts_with('.') ? path.substr(1) : path, selectable(resource, object, path));
+    out->fields.emplace_back(path.starts_with('.') ? path.substr(1) : path, selectable(resource, version.object, path));
   }
-  out->revision = revision;
-  const std::size_t at = stored.find(kMetadata) + kMetadata.size();
-  out->bytes.reserve(stored.size() + 48);
-  out->bytes.append(stored.substr(0, at));
-  if (revision != 0) {
-    out->bytes += cat("\"resourceVersion\":\"", revision, "\",");
+  out->revision = version.revision;
+  const std::size_t at = version.stored.find(kMetadata) + kMetadata.size();
+  out->bytes.reserve(version.stored.size() + 48);
+  out->bytes.append(version.stored.substr(0, at));
+  if (version.revision != 0) {
+    out->bytes += cat("\"resourceVersion\":\"", version.revision, "\",");
   }
-  out->bytes.append(stored.substr(at));
+  out->bytes.append(version.stored.substr(at));
+  if (version.checked) {
+    out->checkedBy = resource.schema;
+  }
+  if (tree != nullptr && !hasFractions(version.object)) {
+    *tree = std::make_shared<const Json>(treeOf(resource, version));
+    out->shared.set(*tree);
+  }
   return out;
+}
+
+void RecentTrees::add(std::shared_ptr<const Json> tree, std::size_t bytes) {
+  if (tree == nullptr) {
+    return;
+  }
+  trees_.emplace_back(std::move(tree), bytes);
+  bytes_ += bytes;
+  while (bytes_ > kMaxBytes) {
+    bytes_ -= trees_.front().second;
+    trees_.pop_front();
+  }
 }
 
 StoredPtr withRevision(const StoredObject& object, Revision revision) {

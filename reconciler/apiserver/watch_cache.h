@@ -44,6 +44,8 @@ class SharedTree {
 
   // REQUIRES: always the same bytes.
   std::shared_ptr<const Json> of(const std::string& bytes) const;
+  // REQUIRES: what parsing the bytes would give.
+  void set(const std::shared_ptr<const Json>& tree);
 
  private:
   mutable std::mutex mutex_;
@@ -51,7 +53,7 @@ class SharedTree {
 };
 
 // One version of one object: its bytes as the API shows them, and of its content only what selectors, the collector and
-// preconditions ask for. Never a parsed tree: ten thousand of those would fill the memory.
+// preconditions ask for. A parsed tree only while somebody uses it: ten thousand of those would fill the memory.
 struct StoredObject {
   ObjectKey key;
   std::string uid;
@@ -63,21 +65,43 @@ struct StoredObject {
   std::vector<std::string> finalizers;
   bool deleting = false;
   SharedTree shared;  // of `bytes`
+  // Not null: this version went through that schema, which found nothing to refuse.
+  std::shared_ptr<const schema::StructuralSchema> checkedBy;
 
-  Json parse() const;
+  Json parse() const { return *shared.of(bytes); }
 };
 using StoredPtr = std::shared_ptr<const StoredObject>;
 
 // What is written to the store: no resourceVersion, the store's revision is it. Members in a fixed order.
 std::string storedForm(const ResourceInfo& resource, const Json& object);
-// The version of an object that the store keeps as `stored` at `revision`; the object's tree spares a second parse.
-StoredPtr makeStored(const ResourceInfo& resource, const Json& object, std::string_view stored, Revision revision);
+
+struct NewVersion {
+  const Json& object;       // spares a second parse
+  std::string_view stored;  // what the store keeps of it
+  Revision revision = 0;
+  bool checked = false;  // the resource's schema found nothing to refuse
+};
+// Its tree, where not null, keeps the new version's tree alive for those who will ask for it.
+StoredPtr makeStored(const ResourceInfo& resource, const NewVersion& version, std::shared_ptr<const Json>* tree);
 // The object as it was, under the revision of its deletion or of its leaving a selection.
 StoredPtr withRevision(const StoredObject& object, Revision revision);
 // Whether the bytes are already as this version shows them.
 bool shownAs(const ResourceInfo& resource, const StoredObject& object);
 // The bytes under this version's apiVersion.
 std::string bytesAs(const ResourceInfo& resource, const StoredObject& object);
+
+// Keeps the trees of the latest versions, so that the answer to a write, those who watch it and the next write of the
+// same object parse nothing. Bounded by bytes. Not thread-safe.
+class RecentTrees {
+ public:
+  static constexpr std::size_t kMaxBytes = 1U << 20U;
+
+  void add(std::shared_ptr<const Json> tree, std::size_t bytes);
+
+ private:
+  std::deque<std::pair<std::shared_ptr<const Json>, std::size_t>> trees_;
+  std::size_t bytes_ = 0;
+};
 
 enum class ChangeType { Added, Modified, Deleted };
 

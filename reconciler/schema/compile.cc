@@ -416,13 +416,11 @@ class Compiler {
     }
     const std::size_t before = errors_.size();
     Json value = *given;
-    std::vector<std::string> unknown;
-    findUnknown(out, value, false, unknown);
-    for (const std::string& field : unknown) {
+    for (const std::string& field : findUnknown(out, value, nullptr)) {
       errors_.push_back(invalidError(child(path, "default"), *given, cat("must not have unknown field ", field)));
     }
-    fillDefaults(out, value);
-    for (FieldError& error : validateValue(out, value)) {
+    fillDefaults(out, value, nullptr);
+    for (FieldError& error : validateValue(out, value, nullptr)) {
       error.field = error.field.empty() ? child(path, "default") : cat(child(path, "default"), ".", error.field);
       errors_.push_back(std::move(error));
     }

@@ -38,47 +38,82 @@ void remove(JsonObject& object, const std::vector<std::string_view>& gone) {
 
 bool isTypeMeta(std::string_view name) { return name == "apiVersion" || name == "kind" || name == "metadata"; }
 
-class Unknown {
- public:
-  Unknown(bool prune, std::vector<std::string>& found) : prune_(prune), found_(found) {}
+// What the schema says of a member, or nullptr where it says nothing; `isOwn` for what every object has.
+struct Declared {
+  const Node* node;
+  bool isOwn;
+};
 
-  void visit(const Node& node, Json& value, const Place& place) {
+Declared declared(const Node& node, std::string_view name) {
+  if ((node.root || node.embedded) && isTypeMeta(name)) {
+    return {nullptr, true};
+  }
+  return {node.member(name), false};
+}
+
+class UnknownSearch {
+ public:
+  std::vector<std::string> take() { return std::move(found_); }
+
+  void visit(const Node& node, const Json& value, const Json* known, const Place& place) {
+    if (isKnown(value, known)) {
+      return;
+    }
     if (value.isArray() && node.items != nullptr) {
       for (std::size_t i = 0; i < value.asArray().size(); ++i) {
-        visit(*node.items, value.asArray()[i], place.item(i));
+        visit(*node.items, value.asArray()[i], knownItem(known, i), place.item(i));
       }
     } else if (value.isObject()) {
-      members(node, value.asObject(), place);
+      for (const auto& [name, member] : value.asObject()) {
+        const auto [below, isOwn] = declared(node, name);
+        if (below != nullptr) {
+          visit(*below, member, knownMember(known, name), place.member(name));
+        } else if (!isOwn && !node.preserve) {
+          found_.push_back(place.member(name).text());
+        }
+      }
     }
   }
 
  private:
-  void members(const Node& node, JsonObject& object, const Place& place) {
-    std::vector<std::string_view> gone;
-    for (auto& [name, value] : object) {
-      const Place here = place.member(name);
-      if ((node.root || node.embedded) && isTypeMeta(name)) {
-        continue;
-      }
-      if (const Node* declared = node.member(name)) {
-        visit(*declared, value, here);
-      } else if (!node.preserve) {
-        found_.push_back(here.text());
-        gone.push_back(name);
-      }
-    }
-    if (prune_) {
-      remove(object, gone);
-    }
-  }
-
-  bool prune_;
-  std::vector<std::string>& found_;
+  std::vector<std::string> found_;
 };
 
 bool isUnwantedNull(const Json& value, const Node& node) { return value.isNull() && !node.nullable; }
 
-void fillMembers(const Node& node, JsonObject& object) {
+// Whether there is anything to fill in or to drop: most objects are complete, and looking copies nothing.
+bool isIncomplete(const Node& node, const Json& value, const Json* known) {
+  if (isKnown(value, known)) {
+    return false;
+  }
+  if (value.isArray() && node.items != nullptr) {
+    for (std::size_t i = 0; i < value.asArray().size(); ++i) {
+      const Json& item = value.asArray()[i];
+      if ((isUnwantedNull(item, *node.items) && node.items->defaultValue) ||
+          isIncomplete(*node.items, item, knownItem(known, i))) {
+        return true;
+      }
+    }
+  }
+  if (!value.isObject()) {
+    return false;
+  }
+  for (const auto& [name, property] : node.properties) {
+    if (property->defaultValue && !value.asObject().contains(name)) {
+      return true;
+    }
+  }
+  for (const auto& [name, member] : value.asObject()) {
+    const Node* below = node.root && isTypeMeta(name) ? nullptr : node.member(name);
+    if (below != nullptr &&
+        (isUnwantedNull(member, *below) || isIncomplete(*below, member, knownMember(known, name)))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void fillMembers(const Node& node, JsonObject& object, const Json* known) {
   for (const auto& [name, property] : node.properties) {
     if (property->defaultValue && !object.contains(name)) {
       object.append(name, *property->defaultValue);
@@ -86,41 +121,63 @@ void fillMembers(const Node& node, JsonObject& object) {
   }
   std::vector<std::string_view> gone;
   for (auto& [name, value] : object) {
-    if (node.root && isTypeMeta(name)) {
+    const Node* below = node.root && isTypeMeta(name) ? nullptr : node.member(name);
+    if (below == nullptr) {
       continue;
     }
-    const Node* declared = node.member(name);
-    if (declared == nullptr) {
-      continue;
-    }
-    if (isUnwantedNull(value, *declared)) {
-      if (!declared->defaultValue) {
+    if (isUnwantedNull(value, *below)) {
+      if (!below->defaultValue) {
         gone.push_back(name);
         continue;
       }
-      value = *declared->defaultValue;
+      value = *below->defaultValue;
     }
-    fillDefaults(*declared, value);
+    fillDefaults(*below, value, knownMember(known, name));
   }
   remove(object, gone);
 }
 
 }  // namespace
 
-void findUnknown(const Node& node, Json& value, bool prune, std::vector<std::string>& unknown) {
-  Unknown(prune, unknown).visit(node, value, Place());
+std::vector<std::string> findUnknown(const Node& node, const Json& value, const Json* known) {
+  UnknownSearch search;
+  search.visit(node, value, known, Place());
+  return search.take();
 }
 
-void fillDefaults(const Node& node, Json& value) {
-  if (value.isObject()) {
-    fillMembers(node, value.asObject());
-  } else if (value.isArray() && node.items != nullptr) {
+void dropUnknown(const Node& node, Json& value) {
+  if (value.isArray() && node.items != nullptr) {
     for (Json& item : value.asArray()) {
-      if (isUnwantedNull(item, *node.items) && node.items->defaultValue) {
-        item = *node.items->defaultValue;
-      }
-      fillDefaults(*node.items, item);
+      dropUnknown(*node.items, item);
     }
+  } else if (value.isObject()) {
+    std::vector<std::string_view> gone;
+    for (auto& [name, member] : value.asObject()) {
+      const auto [below, isOwn] = declared(node, name);
+      if (below != nullptr) {
+        dropUnknown(*below, member);
+      } else if (!isOwn && !node.preserve) {
+        gone.push_back(name);
+      }
+    }
+    remove(value.asObject(), gone);
+  }
+}
+
+void fillDefaults(const Node& node, Json& value, const Json* known) {
+  if (!isIncomplete(node, value, known)) {
+    return;
+  }
+  if (value.isObject()) {
+    fillMembers(node, value.asObject(), known);
+    return;
+  }
+  std::size_t at = 0;
+  for (Json& item : value.asArray()) {
+    if (isUnwantedNull(item, *node.items) && node.items->defaultValue) {
+      item = *node.items->defaultValue;
+    }
+    fillDefaults(*node.items, item, knownItem(known, at++));
   }
 }
 

@@ -93,6 +93,7 @@ struct Node {
   ValueChecks checks;
   std::vector<Rule> rules;
   bool rulesBelow = false;                 // here or further down
+  bool oldRulesBelow = false;              // those that compare with the old value
   cel::TypePtr celType;                    // what rules see of it; empty for what they cannot see
   std::unique_ptr<StructuralSchema> view;  // what the outside sees of this level
 };
@@ -115,12 +116,23 @@ std::unique_ptr<Node> compileNode(const Json& source, const std::string& path, s
 // Compiles the rules of the whole tree. Adds every finding to `errors` under `path`.
 void compileRules(Node& root, const std::string& path, std::vector<FieldError>& errors);
 
-// See StructuralSchema.
-void findUnknown(const Node& node, Json& value, bool prune, std::vector<std::string>& unknown);
-void fillDefaults(const Node& node, Json& value);
+// See StructuralSchema for these and for `known`, which may be null.
+std::vector<std::string> findUnknown(const Node& node, const Json& value, const Json* known);
+void dropUnknown(const Node& node, Json& value);
+void fillDefaults(const Node& node, Json& value, const Json* known);
 // Everything but CEL rules.
-std::vector<FieldError> validateValue(const Node& node, const Json& value);
+std::vector<FieldError> validateValue(const Node& node, const Json& value, const Json* known);
 // The rules of a value that is valid otherwise; `old` may be null.
-std::vector<FieldError> validateRules(const Node& node, const Json& value, const Json* old);
+std::vector<FieldError> validateRules(const Node& node, const Json& value, const Json* old, const Json* known);
+
+// Whether `value` is, in memory, what is known.
+inline bool isKnown(const Json& value, const Json* known) { return known != nullptr && value.sharesWith(*known); }
+// What is known at this place further down, or nullptr.
+inline const Json* knownMember(const Json* known, std::string_view name) {
+  return known == nullptr ? nullptr : known->find(name);
+}
+inline const Json* knownItem(const Json* known, std::size_t at) {
+  return known != nullptr && known->isArray() && at < known->asArray().size() ? &known->asArray()[at] : nullptr;
+}
 
 }  // namespace slipway::schema

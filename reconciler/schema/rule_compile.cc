@@ -122,23 +122,30 @@ class RuleCompiler {
     const std::string prefix = path.empty() ? path : path + ".";
     for (auto& [name, property] : node.properties) {
       visit(*property, cat(prefix, "properties[", name, "]"), correlated);
-      node.rulesBelow = node.rulesBelow || property->rulesBelow;
+      noteRules(node, *property);
     }
     if (node.items != nullptr) {
       visit(*node.items, prefix + "items", correlated && node.listType == ListType::Map);
-      node.rulesBelow = node.rulesBelow || node.items->rulesBelow;
+      noteRules(node, *node.items);
     }
     if (node.additional != nullptr) {
       visit(*node.additional, prefix + "additionalProperties", correlated);
-      node.rulesBelow = node.rulesBelow || node.additional->rulesBelow;
+      noteRules(node, *node.additional);
     }
     node.celType = celTypeOf(node);
     correlated_ = correlated;
     rules(node, cat(prefix, kKey));
     node.rulesBelow = node.rulesBelow || !node.rules.empty();
+    node.oldRulesBelow = node.oldRulesBelow || std::any_of(node.rules.begin(), node.rules.end(),
+                                                           [](const Rule& rule) { return rule.usesOld; });
   }
 
  private:
+  static void noteRules(Node& node, const Node& below) {
+    node.rulesBelow = node.rulesBelow || below.rulesBelow;
+    node.oldRulesBelow = node.oldRulesBelow || below.oldRulesBelow;
+  }
+
   void rules(Node& node, const std::string& path) {
     const Json* list = node.source->find(kKey);
     if (list == nullptr || list->isNull()) {

@@ -23,30 +23,38 @@ class RuleValidator {
  public:
   std::vector<FieldError> take() { return std::move(errors_); }
 
-  void visit(const Node& node, const Json& value, const Json* old, const Place& place) {
-    if (!node.rulesBelow || value.isNull() || left_ == 0) {
+  struct Past {
+    const Json* old;
+    const Json* known;
+  };
+
+  void visit(const Node& node, const Json& value, const Past& past, const Place& place) {
+    // What was found good stays so, but for rules that compare with a value that may be another one this time.
+    const bool held = isKnown(value, past.known);
+    if (!node.rulesBelow || (held && !node.oldRulesBelow) || value.isNull() || left_ == 0) {
       return;
     }
     // A value that was of another kind has no past.
-    old = old != nullptr && !old->isNull() ? old : nullptr;
+    const Json* old = past.old != nullptr && !past.old->isNull() ? past.old : nullptr;
     for (const Rule& rule : node.rules) {
-      if (left_ > 0 && (!rule.usesOld || old != nullptr || rule.optionalOld)) {
+      if (left_ > 0 && (!held || rule.usesOld) && (!rule.usesOld || old != nullptr || rule.optionalOld)) {
         run(node, rule, value, old, place);
       }
     }
     if (value.isObject()) {
       for (const auto& [name, member] : value.asObject()) {
         if (const Node* declared = node.member(name)) {
-          visit(*declared, member, old == nullptr ? nullptr : old->find(name), place.member(name));
+          visit(*declared, member, {knownMember(old, name), knownMember(past.known, name)}, place.member(name));
         }
       }
     } else if (value.isArray() && node.items != nullptr && node.items->rulesBelow) {
-      items(node, value.asArray(), old, place);
+      items(node, value.asArray(), {old, past.known}, place);
     }
   }
 
  private:
-  void items(const Node& node, const Json::Array& list, const Json* old, const Place& place) {
+  void items(const Node& node, const Json::Array& list, const Past& past, const Place& place) {
+    const Json* old = past.old;
     const bool correlated = node.listType == ListType::Map && old != nullptr && old->isArray();
     for (std::size_t i = 0; i < list.size(); ++i) {
       const Json* before = nullptr;
@@ -55,7 +63,7 @@ class RuleValidator {
         const Json& candidate = old->asArray()[(i + k) % old->asArray().size()];
         before = sameKeys(node, list[i], candidate) ? &candidate : nullptr;
       }
-      visit(*node.items, list[i], before, place.item(i));
+      visit(*node.items, list[i], {before, knownItem(past.known, i)}, place.item(i));
     }
   }
 
@@ -116,9 +124,9 @@ class RuleValidator {
 
 }  // namespace
 
-std::vector<FieldError> validateRules(const Node& node, const Json& value, const Json* old) {
+std::vector<FieldError> validateRules(const Node& node, const Json& value, const Json* old, const Json* known) {
   RuleValidator validator;
-  validator.visit(node, value, old, Place());
+  validator.visit(node, value, {old, known}, Place());
   return validator.take();
 }
 

@@ -13,15 +13,17 @@ class LevelSchema : public StructuralSchema {
  public:
   explicit LevelSchema(const Node& node) : node_(node) {}
 
-  std::vector<std::string> unknownFields(Json& object, bool prune) const override {
-    std::vector<std::string> unknown;
-    findUnknown(node_, object, prune, unknown);
+  std::vector<std::string> unknownFields(Json& object, bool prune, const Json* known) const override {
+    std::vector<std::string> unknown = findUnknown(node_, object, known);
+    if (prune && !unknown.empty()) {
+      dropUnknown(node_, object);
+    }
     return unknown;
   }
-  void applyDefaults(Json& object) const override { fillDefaults(node_, object); }
-  std::vector<FieldError> validate(const Json& object, const Json* old) const override {
-    std::vector<FieldError> errors = validateValue(node_, object);
-    return errors.empty() && node_.rulesBelow ? validateRules(node_, object, old) : errors;
+  void applyDefaults(Json& object, const Json* known) const override { fillDefaults(node_, object, known); }
+  std::vector<FieldError> validate(const Json& object, const Json* old, const Json* known) const override {
+    std::vector<FieldError> errors = validateValue(node_, object, known);
+    return errors.empty() && node_.rulesBelow ? validateRules(node_, object, old, known) : errors;
   }
   const Json& source() const override { return *node_.source; }
   const StructuralSchema* property(std::string_view name) const override { return viewOf(node_.find(name)); }

@@ -28,16 +28,24 @@ class StructuralSchema {
 
   virtual ~StructuralSchema() = default;
 
+  // The next three take in `known`, where not null, an object in which they found nothing to remove, to fill in or to
+  // refuse before. What it shares in memory with `object` at the same place is not looked at again.
+
   // The paths of fields the schema does not declare ("spec.bogus"), in document order. Removes them when `prune`.
-  virtual std::vector<std::string> unknownFields(Json& object, bool prune) const = 0;
+  virtual std::vector<std::string> unknownFields(Json& object, bool prune, const Json* known) const = 0;
+  std::vector<std::string> unknownFields(Json& object, bool prune) const {
+    return unknownFields(object, prune, nullptr);
+  }
 
   // Fills in defaults, also for null in non-nullable fields that have one; other nulls of non-nullable, non-required
   // fields are dropped. Idempotent.
-  virtual void applyDefaults(Json& object) const = 0;
+  virtual void applyDefaults(Json& object, const Json* known) const = 0;
+  void applyDefaults(Json& object) const { applyDefaults(object, nullptr); }
 
   // Type, bounds, enums, formats, patterns, required, list-set and list-map uniqueness, CEL rules (transition rules
   // only when `old` is given). Errors in the order of the document; CEL rules run only when all else is valid.
-  virtual std::vector<FieldError> validate(const Json& object, const Json* old) const = 0;
+  virtual std::vector<FieldError> validate(const Json& object, const Json* old, const Json* known) const = 0;
+  std::vector<FieldError> validate(const Json& object, const Json* old) const { return validate(object, old, nullptr); }
 
   // The schema as it was written, for OpenAPI documents.
   virtual const Json& source() const = 0;

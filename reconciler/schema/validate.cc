@@ -62,8 +62,8 @@ class Validator {
     return std::move(errors_);
   }
 
-  void visit(const Node& node, const Json& value, const Place& place) {
-    if (value.isNull() && node.nullable) {
+  void visit(const Node& node, const Json& value, const Json* known, const Place& place) {
+    if (isKnown(value, known) || (value.isNull() && node.nullable)) {
       return;
     }
     if (!hasType(node, value)) {
@@ -79,9 +79,9 @@ class Validator {
     } else if (value.isNumber()) {
       number(node, value, place);
     } else if (value.isArray()) {
-      list(node, value, place);
+      list(node, value, known, place);
     } else if (value.isObject()) {
-      object(node, value, place);
+      object(node, value, known, place);
     }
     enumeration(node.checks, value, place);
   }
@@ -156,7 +156,7 @@ class Validator {
     return quotient == std::trunc(quotient);
   }
 
-  void list(const Node& node, const Json& value, const Place& place) {
+  void list(const Node& node, const Json& value, const Json* known, const Place& place) {
     const Json::Array& items = value.asArray();
     const ValueChecks& checks = node.checks;
     if (checks.minItems && items.size() < *checks.minItems) {
@@ -168,7 +168,7 @@ class Validator {
     }
     if (node.items != nullptr) {
       for (std::size_t i = 0; i < items.size(); ++i) {
-        visit(*node.items, items[i], place.item(i));
+        visit(*node.items, items[i], knownItem(known, i), place.item(i));
       }
     }
     if (node.listType != ListType::Atomic) {
@@ -197,7 +197,7 @@ class Validator {
     }
   }
 
-  void object(const Node& node, const Json& value, const Place& place) {
+  void object(const Node& node, const Json& value, const Json* known, const Place& place) {
     const JsonObject& members = value.asObject();
     const ValueChecks& checks = node.checks;
     if (checks.minProperties && members.size() < *checks.minProperties) {
@@ -217,7 +217,7 @@ class Validator {
     }
     for (const auto& [name, member] : members) {
       if (const Node* declared = node.member(name)) {
-        visit(*declared, member, place.member(name));
+        visit(*declared, member, knownMember(known, name), place.member(name));
       }
     }
   }
@@ -237,7 +237,7 @@ class Validator {
 
   static std::vector<FieldError> alone(const Node& node, const Json& value, const Place& place) {
     Validator inner;
-    inner.visit(node, value, place);
+    inner.visit(node, value, nullptr, place);
     return inner.take();
   }
 
@@ -248,7 +248,7 @@ class Validator {
 
   void junctors(const ValueChecks& checks, const Json& value, const Place& place) {
     for (const auto& part : checks.allOf) {
-      visit(*part, value, place);
+      visit(*part, value, nullptr, place);
     }
     const auto holding = [&](const std::vector<std::unique_ptr<Node>>& parts) {
       return std::count_if(parts.begin(), parts.end(),
@@ -292,9 +292,9 @@ class Validator {
 
 }  // namespace
 
-std::vector<FieldError> validateValue(const Node& node, const Json& value) {
+std::vector<FieldError> validateValue(const Node& node, const Json& value, const Json* known) {
   Validator validator;
-  validator.visit(node, value, Place());
+  validator.visit(node, value, known, Place());
   return validator.take();
 }
 

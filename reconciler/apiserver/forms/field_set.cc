@@ -1,5 +1,6 @@
 #include "reconciler/apiserver/forms/field_set.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "reconciler/base/strings.h"
@@ -37,6 +38,11 @@ Status readInto(const Json& value, FieldSet& set, int depth) {
     SLIPWAY_RETURN_IF_ERROR(readInto(inner, set.grow(name), depth + 1));
   }
   return Status::ok();
+}
+
+// Whether the path to this part of a FieldsV1 is in the set itself.
+bool isMember(const Json& fieldsV1) {
+  return fieldsV1.isObject() && (fieldsV1.asObject().empty() || fieldsV1.asObject().contains("."));
 }
 
 std::string keyText(std::string_view json) {
@@ -179,6 +185,20 @@ const FieldSet* FieldSet::child(const std::string& element) const {
 void FieldSet::forEach(const std::function<void(const FieldPath&)>& visit) const {
   FieldPath prefix;
   walk(prefix, visit);
+}
+
+bool FieldSet::within(const Json& fieldsV1) const {
+  return (!member_ || isMember(fieldsV1)) && std::all_of(children_.begin(), children_.end(), [&](const auto& child) {
+           const Json* twin = fieldsV1.find(child.first);
+           return twin != nullptr && child.second.within(*twin);
+         });
+}
+
+bool FieldSet::meets(const Json& fieldsV1) const {
+  return (member_ && isMember(fieldsV1)) || std::any_of(children_.begin(), children_.end(), [&](const auto& child) {
+           const Json* twin = fieldsV1.find(child.first);
+           return twin != nullptr && child.second.meets(*twin);
+         });
 }
 
 std::size_t FieldSet::count() const {

@@ -53,6 +53,10 @@ class FieldSet {
   void forEach(const std::function<void(const FieldPath&)>& visit) const;
   std::size_t count() const;
 
+  // Whether all of it is in that FieldsV1, and whether any of it is. The same as after fromJson(), without making it.
+  bool within(const Json& fieldsV1) const;
+  bool meets(const Json& fieldsV1) const;
+
   bool operator==(const FieldSet&) const = default;
 
  private:

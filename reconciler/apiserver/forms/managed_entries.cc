@@ -11,11 +11,13 @@ namespace {
 
 constexpr std::size_t kMaxUpdateEntries = 10;
 
+bool before(const Entry& a, const Entry& b) {
+  return std::tie(a.operation, a.time, a.manager, a.apiVersion, a.subresource) <
+         std::tie(b.operation, b.time, b.manager, b.apiVersion, b.subresource);
+}
+
 Json encodeEntries(Entries entries) {
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(a.operation, a.time, a.manager, a.apiVersion, a.subresource) <
-           std::tie(b.operation, b.time, b.manager, b.apiVersion, b.subresource);
-  });
+  std::stable_sort(entries.begin(), entries.end(), before);
   Json out(Json::Array{});
   for (const Entry& entry : entries) {
     Json item =
@@ -33,7 +35,44 @@ Json encodeEntries(Entries entries) {
   return out;
 }
 
+Entry headOf(const Json& item) {
+  return {item.getString("manager"),     item.getString("operation"), item.getString("apiVersion"),
+          item.getString("subresource"), item.getString("time"),      {}};
+}
+
 }  // namespace
+
+std::optional<Json> entriesAfter(const Json& managedFields, const Entry& writer, const FieldSet& written) {
+  const Json::Array& items = managedFields.asArray();
+  std::size_t own = items.size();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Json* fields = items[i].find("fieldsV1");
+    if (fields == nullptr) {
+      return std::nullopt;
+    }
+    const Entry head = headOf(items[i]);
+    if (!head.sameOwner(writer)) {
+      if (written.meets(*fields)) {
+        return std::nullopt;
+      }
+    } else if (own != items.size() || head.time.empty() || !written.within(*fields)) {
+      return std::nullopt;
+    } else {
+      own = i;
+    }
+  }
+  if (written.empty()) {
+    return managedFields;
+  }
+  if (own == items.size()) {
+    return std::nullopt;
+  }
+  Json::Array next = items;
+  next[own].asObject().set("time", writer.time);
+  // The writer's entry moves to where its time puts it.
+  std::stable_sort(next.begin(), next.end(), [](const Json& a, const Json& b) { return before(headOf(a), headOf(b)); });
+  return Json(std::move(next));
+}
 
 std::optional<Entries> decodeEntries(const Json* managedFields) {
   Entries out;
@@ -46,8 +85,7 @@ std::optional<Entries> decodeEntries(const Json* managedFields) {
   for (const Json& item : managedFields->asArray()) {
     const Json* set = item.find("fieldsV1");
     auto fields = FieldSet::fromJson(set == nullptr ? Json::object() : *set);
-    Entry entry{item.getString("manager"),     item.getString("operation"), item.getString("apiVersion"),
-                item.getString("subresource"), item.getString("time"),      {}};
+    Entry entry = headOf(item);
     if (!fields || (entry.operation != kApplyOperation && entry.operation != kUpdateOperation)) {
       return std::nullopt;
     }

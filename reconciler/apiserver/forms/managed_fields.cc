@@ -422,6 +422,29 @@ Entries startingEntries(const ManagedWrite& write, const Json* live, const Json&
   return decodeEntries(known).value_or(Entries{});
 }
 
+// Most writes change values of what their manager owns already. False when this one is not of that kind: nothing was
+// done then.
+bool trackValues(const ManagedWrite& write, const Json& live, Json& object) {
+  const Json* known = live.at({"metadata", "managedFields"});
+  const Json* given = std::as_const(object).at({"metadata", "managedFields"});
+  if (known == nullptr || !known->isArray() || known->asArray().empty() ||
+      (given != nullptr && !given->sharesWith(*known))) {
+    return false;
+  }
+  const FieldChanges changes = changesOf(ownable(live), ownable(object), write);
+  if (!changes.removed.empty()) {
+    return false;
+  }
+  const Entry self{write.manager,     std::string(kUpdateOperation), write.resource.apiVersion(),
+                   write.subresource, formatTime(write.now),         {}};
+  auto next = entriesAfter(*known, self, changes.written());
+  if (!next) {
+    return false;
+  }
+  object["metadata"]["managedFields"] = *std::move(next);
+  return true;
+}
+
 // Every member of `a` but those skipped equals that of `b`, and `b` has no others.
 template <typename Equal>
 bool equalMembers(const Json& a, const Json& b, std::string_view skipped, Equal equal) {
@@ -485,6 +508,9 @@ ApplyResult applyConfiguration(const ManagedWrite& write, const Json* live, cons
 }
 
 void trackUpdate(const ManagedWrite& write, const Json* live, Json& object) {
+  if (live != nullptr && trackValues(write, *live, object)) {
+    return;
+  }
   Entries entries = startingEntries(write, live, object);
   if (live != nullptr && entries.empty()) {
     storeEntries(object, {});  // never tracked, or no longer: an apply starts it again

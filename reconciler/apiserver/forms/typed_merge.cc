@@ -1,5 +1,6 @@
 #include "reconciler/apiserver/forms/typed_merge.h"
 
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -48,6 +49,10 @@ class MemberIndex {
     if (object == nullptr || !object->isObject()) {
       return;
     }
+    if (object->asObject().size() <= kFew) {
+      few_ = &object->asObject();
+      return;
+    }
     members_.reserve(object->asObject().size());
     std::size_t at = 0;
     for (const auto& [name, member] : object->asObject()) {
@@ -56,11 +61,18 @@ class MemberIndex {
   }
 
   const Json* find(std::string_view name) const {
+    if (few_ != nullptr) {
+      return few_->find(name);
+    }
     const auto found = members_.find(name);
     return found == members_.end() ? nullptr : found->second.value;
   }
   // Where among the members; REQUIRES: there is one of that name.
   std::ptrdiff_t position(std::string_view name) const {
+    if (few_ != nullptr) {
+      return std::find_if(few_->begin(), few_->end(), [&](const auto& member) { return member.first == name; }) -
+             few_->begin();
+    }
     return static_cast<std::ptrdiff_t>(members_.find(name)->second.at);
   }
 
@@ -69,6 +81,9 @@ class MemberIndex {
     const Json* value;
     std::size_t at;
   };
+  static constexpr std::size_t kFew = 16;
+
+  const JsonObject* few_ = nullptr;
   std::unordered_map<std::string_view, Place> members_;
 };
 
@@ -145,7 +160,10 @@ class Comparison {
     const MemberIndex now(after);
     if (before != nullptr) {
       for (const auto& [name, member] : before->asObject()) {
-        descend(fieldElement(name), &member, now.find(name), type.member(name).type);
+        const Json* other = now.find(name);
+        if (other == nullptr || !member.sharesWith(*other)) {
+          descend(fieldElement(name), &member, other, type.member(name).type);
+        }
       }
     }
     if (after != nullptr) {
@@ -161,7 +179,11 @@ class Comparison {
     const ItemIndex old(before, type, form);
     const ItemIndex now(after, type, form);
     for (const std::string& element : old.order) {
-      descend(element, old.find(element), now.find(element), type.item());
+      const Json* was = old.find(element);
+      const Json* is = now.find(element);
+      if (is == nullptr || !was->sharesWith(*is)) {
+        descend(element, was, is, type.item());
+      }
     }
     for (const std::string& element : now.order) {
       if (old.find(element) == nullptr) {
