@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include <malloc.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "reconciler/base/strings.h"
+#include "tests/sim/engine/branches.h"
 #include "tests/sim/engine/engines.h"
 
 namespace slipway::sim {
@@ -150,16 +152,6 @@ Totals work(const Options& options, const Share& given) {
   return totals;
 }
 
-void writeAll(int fd, const std::string& text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const ssize_t wrote = ::write(fd, text.data() + at, text.size() - at);
-    if (wrote <= 0) {
-      return;
-    }
-    at += static_cast<std::size_t>(wrote);
-  }
-}
-
 // Each process does its share and tells what came of it through a pipe. False when one ended otherwise.
 bool workInProcesses(const Options& options, Totals& totals) {
   std::vector<std::pair<pid_t, int>> children;
@@ -172,7 +164,7 @@ bool workInProcesses(const Options& options, Totals& totals) {
     if (child == 0) {
       ::close(ends[0]);
       Totals mine = work(options, {i, options.jobs, {}});
-      mine.cpuSeconds = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+      mine.cpuSeconds += static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
       writeAll(ends[1], toJson(mine).dump());
       ::_exit(0);
     }
@@ -181,21 +173,10 @@ bool workInProcesses(const Options& options, Totals& totals) {
   }
   bool good = true;
   for (const auto& [child, from] : children) {
-    std::string text;
-    char buffer[65536];
-    for (ssize_t got; (got = ::read(from, buffer, sizeof buffer)) > 0;) {
-      text.append(buffer, static_cast<std::size_t>(got));
-    }
-    ::close(from);
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    const Result<Json> json = parseJson(text);
-    if (!json || status != 0) {
-      std::fprintf(stderr, "slipway-sim: a process ended early (status %d)\n", status);
+    if (!readTotals(from, child, totals)) {
+      std::fprintf(stderr, "slipway-sim: a process ended early\n");
       good = false;
-      continue;
     }
-    totals.add(totalsFromJson(*json));
   }
   return good;
 }
@@ -310,4 +291,10 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace slipway::sim
 
-int main(int argc, char** argv) { return slipway::sim::run(argc, argv); }
+int main(int argc, char** argv) {
+  // Worlds come and go: what one frees is kept for the next, instead of going back to the kernel page by page.
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 28);
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 28);
+  ::mallopt(M_TOP_PAD, 1 << 24);
+  return slipway::sim::run(argc, argv);
+}

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "reconciler/base/strings.h"
+#include "tests/sim/engine/branches.h"
 #include "tests/sim/engine/engines.h"
 
 #include "embedded/embedded_sim_regressions.h"
@@ -132,6 +133,29 @@ TEST_F(Simulator, EndsWhereNoCrashEndsAfterACrashAtABoundary) {
         EXPECT_EQ(crashed.crashes, 1U);
       }
     }
+  }
+}
+
+TEST_F(Simulator, BranchesOfARunGoAsTheyWouldFromTheStart) {
+  const Scenario& scenario = *scenarioNamed("atomic-second");
+  Totals totals;
+  const auto judge = [&](const Outcome& outcome) {
+    Totals mine;
+    mine.add(outcome, "branch");
+    if (playScenario(shelf, scenario, outcome.fired).traceHash != outcome.traceHash) {
+      mine.found.push_back({"branch", "", 0, 0, "", "it went another way from the start", toText(outcome.fired)});
+    }
+    return mine;
+  };
+  playBranches(
+      {shelf, scenario, judge},
+      [](const FaultFiring& one) {
+        return one.fault <= 3 && one.nth % 11 == 0 ? std::vector<Branch>{{}} : std::vector<Branch>();
+      },
+      totals);
+  EXPECT_GT(totals.crashes, 3U);
+  for (const Found& one : totals.found) {
+    ADD_FAILURE() << one.faults << ": " << one.what;
   }
 }
 

@@ -1,20 +1,20 @@
 #include "tests/sim/engine/engines.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "reconciler/base/strings.h"
+#include "tests/sim/engine/branches.h"
 
 namespace slipway::sim {
 namespace {
 
 bool over(const Share& share, const Totals& totals) { return share.enough && share.enough(totals); }
 
-// Plays a scenario with these faults and holds its end against the unperturbed one's (the differential oracle).
-void perturb(Shelf& shelf, const Scenario& scenario, const std::vector<FaultFiring>& faults, const Outcome& reference,
-             std::string_view engine, Totals& totals) {
-  Outcome outcome = playScenario(shelf, scenario, faults);
+// Holds the end of a perturbed scenario against that of the unperturbed one (the differential oracle).
+Totals judged(Outcome outcome, const Scenario& scenario, const Outcome& reference, std::string_view engine) {
   // An effect that was done and not heard of is repeated: done twice equals done once (I20).
-  const bool repeats = engine == "crash" && faults.front().fault != 1;
+  const bool repeats = engine == "crash" && !outcome.fired.empty() && outcome.fired.front().fault != 1;
   const int law = engine != "crash" ? 31 : repeats ? 20 : 21;
   ++outcome.checks[static_cast<std::size_t>(law)];
   if (outcome.violations.empty() && outcome.finalState != reference.finalState) {
@@ -22,7 +22,9 @@ void perturb(Shelf& shelf, const Scenario& scenario, const std::vector<FaultFiri
                                   cat("the end differs from that of the unperturbed run:\n", outcome.finalState,
                                       "instead of\n", reference.finalState)});
   }
+  Totals totals;
   totals.add(outcome, std::string(engine), std::string(scenario.name));
+  return totals;
 }
 
 }  // namespace
@@ -40,6 +42,9 @@ Totals crashPoints(Shelf& shelf, std::uint64_t pairs, const Share& share) {
   std::uint64_t piece = 0;
   const auto mine = [&] { return piece++ % share.of == share.index; };
   for (const Scenario& scenario : scenarios()) {
+    if (over(share, totals)) {
+      return totals;
+    }
     const Outcome reference = playScenario(shelf, scenario, {});
     if (share.index == 0) {
       totals.add(reference, "crash", std::string(scenario.name));
@@ -50,22 +55,22 @@ Totals crashPoints(Shelf& shelf, std::uint64_t pairs, const Share& share) {
         all.push_back({fault, n});
       }
     }
-    for (const FaultFiring& one : all) {
-      if (over(share, totals)) {
-        return totals;
-      }
-      if (mine()) {
-        ++totals.boundaries;
-        perturb(shelf, scenario, {one}, reference, "crash", totals);
-      }
-    }
+    const std::uint64_t before = totals.seeds;
+    playBranches(
+        {shelf, scenario, [&](Outcome outcome) { return judged(std::move(outcome), scenario, reference, "crash"); }},
+        [&](const FaultFiring& one) -> std::vector<Branch> {
+          const bool crash = one.fault >= 1 && one.fault <= 3 && !over(share, totals);
+          return crash && mine() ? std::vector<Branch>{{}} : std::vector<Branch>();
+        },
+        totals);
+    totals.boundaries += totals.seeds - before;
     Dice dice(scenario.name.size() * 7919);
     for (std::uint64_t i = 0; i < pairs / scenarios().size(); ++i) {
       const FaultFiring one = all[dice.below(all.size())];
       // The second one strikes while the first is being recovered from.
       const FaultFiring other{one.fault, one.nth + 1 + dice.below(10)};
       if (mine() && !over(share, totals)) {
-        perturb(shelf, scenario, {one, other}, reference, "crash", totals);
+        totals.add(judged(playScenario(shelf, scenario, {one, other}), scenario, reference, "crash"));
       }
     }
   }
@@ -77,20 +82,20 @@ Totals sieve(Shelf& shelf, const Share& share) {
   std::uint64_t piece = 0;
   for (const Scenario& scenario : scenarios()) {
     const Outcome reference = playScenario(shelf, scenario, {});
-    const auto play = [&](const std::vector<FaultFiring>& faults) {
-      if (piece++ % share.of == share.index && !over(share, totals)) {
-        perturb(shelf, scenario, faults, reference, "sieve", totals);
+    const auto branches = [&](const FaultFiring& one) -> std::vector<Branch> {
+      std::vector<Branch> out;
+      if (one.fault == 12 || one.fault == 13 || one.fault == 14 || one.fault == 16) {
+        out.push_back({});
       }
+      if (one.fault == 16) {  // the watch closes and the list that follows is an old one
+        out.push_back({{19, reference.opportunities[19] + 1}});
+      }
+      std::erase_if(out, [&](const Branch&) { return piece++ % share.of != share.index || over(share, totals); });
+      return out;
     };
-    for (const int fault : {12, 13, 14, 16}) {
-      for (std::uint64_t n = 1; n <= reference.opportunities[static_cast<std::size_t>(fault)]; ++n) {
-        play({{fault, n}});
-      }
-    }
-    // The watch closes and the list that follows is an old one.
-    for (std::uint64_t n = 1; n <= reference.opportunities[16]; ++n) {
-      play({{16, n}, {19, reference.opportunities[19] + 1}});
-    }
+    playBranches(
+        {shelf, scenario, [&](Outcome outcome) { return judged(std::move(outcome), scenario, reference, "sieve"); }},
+        branches, totals);
   }
   return totals;
 }

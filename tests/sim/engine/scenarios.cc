@@ -1,6 +1,7 @@
 #include "tests/sim/engine/scenarios.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "reconciler/base/strings.h"
 
@@ -361,7 +362,8 @@ const Scenario* scenarioNamed(std::string_view name) {
   return nullptr;
 }
 
-Outcome playScenario(Shelf& shelf, const Scenario& scenario, const std::vector<FaultFiring>& faults, const Show& show) {
+Outcome playScenario(Shelf& shelf, const Scenario& scenario, const std::vector<FaultFiring>& faults, const Show& show,
+                     Faults::Ask ask) {
   WorldOptions options;
   options.seed = kSeed;
   options.show = show;
@@ -369,6 +371,7 @@ Outcome playScenario(Shelf& shelf, const Scenario& scenario, const std::vector<F
   Workload work(world);
   scenario.prepare(world, work);
   world.faults() = Faults::scripted(kSeed, faults);
+  world.faults().setAsk(std::move(ask));
   scenario.act(world, work);
   if (!world.violated() && world.api() != nullptr) {
     world.checkStill();

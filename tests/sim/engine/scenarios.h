@@ -22,6 +22,6 @@ const Scenario* scenarioNamed(std::string_view name);
 // Plays it with exactly these faults; opportunities are numbered from the start of `act`. The final state is in the
 // outcome; a world that does not come to rest violates I31.
 Outcome playScenario(Shelf& shelf, const Scenario& scenario, const std::vector<FaultFiring>& faults,
-                     const Show& show = {});
+                     const Show& show = {}, Faults::Ask ask = {});
 
 }  // namespace slipway::sim

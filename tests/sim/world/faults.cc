@@ -145,8 +145,8 @@ bool Faults::strikes(int fault) {
   }
   const std::uint64_t dice = Dice::mix(Dice::mix(seed_ + at * 0x9e3779b97f4a7c15ULL) + nth);
   const FaultFiring firing{fault, nth};
-  const bool hit =
-      scripted_ ? std::binary_search(script_.begin(), script_.end(), firing) : Dice::unit(dice) < rates_[at];
+  const bool hit = scripted_ ? std::binary_search(script_.begin(), script_.end(), firing) || (ask_ && ask_(firing))
+                             : Dice::unit(dice) < rates_[at];
   if (hit) {
     detail_ = Dice::mix(dice);
     fired_.push_back(firing);

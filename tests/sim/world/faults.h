@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -49,6 +50,11 @@ class Faults {
   // Exactly these.
   static Faults scripted(std::uint64_t seed, std::vector<FaultFiring> firings);
 
+  // Asked at each opportunity of a scripted run that its script says nothing of; true: it strikes after all. So an
+  // engine can let a run go both ways where it could.
+  using Ask = std::function<bool(const FaultFiring&)>;
+  void setAsk(Ask ask) { ask_ = std::move(ask); }
+
   // Counts an opportunity. At most one fault of a site strikes: ask for them one after another.
   bool strikes(int fault);
   // A number for the details of the fault that struck last.
@@ -73,6 +79,7 @@ class Faults {
   std::array<std::uint64_t, kFaults + 1> seen_{};
   std::vector<FaultFiring> script_;  // sorted
   std::vector<FaultFiring> fired_;
+  Ask ask_;
 };
 
 }  // namespace slipway::sim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <utility>
@@ -35,6 +36,12 @@ class Dice {
 class TraceHash {
  public:
   void add(std::string_view text) {
+    for (; text.size() >= sizeof(std::uint64_t); text.remove_prefix(sizeof(std::uint64_t))) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, text.data(), sizeof word);
+      value_ = (value_ ^ word) * 0x9e3779b97f4a7c15ULL;
+      value_ ^= value_ >> 32U;
+    }
     for (const char c : text) {
       value_ = (value_ ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
     }
