@@ -12,24 +12,6 @@ namespace {
 constexpr int kLockWaitSeconds = 15;
 constexpr std::size_t kMaxName = 240;
 
-// No '!' and no newline: csh takes them for its own even between quotes.
-constexpr std::string_view kBootstrap =
-    "exec /bin/sh -c 'L=${LC_ALL-}; LC_ALL=C; export LC_ALL; IFS= read -r n || exit 97; s=; "
-    "while [ \"$n\" -gt 0 ]; do c=$(dd bs=\"$n\" count=1 2>/dev/null; echo .); c=${c%.}; "
-    "[ -n \"$c\" ] || exit 97; s=$s$c; n=$((n-${#c})); done; eval \"$s\"'";
-
-// Comments and indentation are for readers of the source only.
-std::string compact(std::string_view script) {
-  std::string out;
-  for (const std::string& line : split(script, '\n')) {
-    const std::string_view text = trim(line);
-    if (!text.empty() && text.front() != '#') {
-      out.append(text).append("\n");
-    }
-  }
-  return out;
-}
-
 bool isNameChar(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
          c == '-' || c == '+';
@@ -233,23 +215,15 @@ struct ActionEncoder {
 
 }  // namespace
 
-std::string_view hostCommand() { return kBootstrap; }
-
 const std::string& hostScript() {
   static const std::string framed = [] {
     std::string script;
     for (const EmbeddedFile& file : embedded_host_script()) {
-      script += compact(file.content);
+      script += file.content;
     }
-    return cat(script.size(), "\n", script);
+    return transport::frameScript(script);
   }();
   return framed;
-}
-
-std::string hostField(std::string_view value) {
-  const bool plain =
-      value.size() < 256 && std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-  return plain ? cat("=", value, "\n") : cat("#", value.size(), "\n", value);
 }
 
 Result<std::string> encodeRequest(const StepRequest& request, Duration remaining) {

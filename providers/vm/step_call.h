@@ -4,14 +4,16 @@
 #include <memory>
 #include <string>
 
+#include "providers/transport/task_queue.h"
 #include "providers/vm/artifact_stream.h"
 #include "providers/vm/host_answer.h"
-#include "providers/vm/task_queue.h"
 #include "reconciler/base/clock.h"
 #include "reconciler/ports/command_runner.h"
 #include "reconciler/ports/provider.h"
 
 namespace slipway::vm {
+
+using transport::TaskQueue;
 
 // What the calls of one provider share.
 struct CallContext {

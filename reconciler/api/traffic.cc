@@ -83,7 +83,7 @@ std::string TrafficSpec::testCommand() const {
     case ProxyType::Nginx:
       return "nginx -t";
     case ProxyType::HaProxy:
-      return cat("haproxy -c -q -f ", filePath());
+      return cat("haproxy -c -f ", filePath());
     case ProxyType::Caddy:
     case ProxyType::Traefik:
       break;

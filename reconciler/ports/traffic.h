@@ -27,7 +27,9 @@ struct SetWeights {
 };
 
 // E1. The backend is one of the service, at this address, with weight 0 if it is new; an existing one keeps its weight,
-// unless its address differs: then it is re-pointed, which is refused (Conflict) while its weight is over 0.
+// unless its address differs: then it is re-pointed, which is refused (Conflict) while its weight is over 0. One that a
+// person has written without a name is called "ADDRESS:PORT"; added with that address, it takes the name and keeps its
+// weight.
 struct AddBackend {
   TrafficBackend backend;
 };

@@ -1,11 +1,11 @@
-#include "providers/vm/task_queue.h"
+#include "providers/transport/task_queue.h"
 
 #include <future>
 #include <string>
 
 #include <gtest/gtest.h>
 
-namespace slipway::vm {
+namespace slipway::transport {
 namespace {
 
 TEST(TaskQueue, RunsTasksInTheOrderTheyCameAndAllBeforeItEnds) {
@@ -45,4 +45,4 @@ TEST(TaskQueue, DropsWhatIsPostedAfterItsEnd) {
 }
 
 }  // namespace
-}  // namespace slipway::vm
+}  // namespace slipway::transport

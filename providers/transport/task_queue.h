@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-namespace slipway::vm {
+namespace slipway::transport {
 
 // One thread that runs tasks in the order they came. Others keep only its Mailbox, which outlives it and then drops
 // what is posted. Without a thread the owner calls step().
@@ -95,4 +95,4 @@ class TaskQueue {
   std::jthread thread_;
 };
 
-}  // namespace slipway::vm
+}  // namespace slipway::transport
