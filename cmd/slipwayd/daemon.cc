@@ -9,6 +9,7 @@
 #include "cmd/slipwayd/own_definitions.h"
 #include "cmd/slipwayd/ssh_backend.h"
 #include "cmd/slipwayd/version.h"
+#include "providers/traffic/traffic_manager.h"
 #include "providers/transport/http_client.h"
 #include "providers/vm/ssh_vm_provider.h"
 #include "reconciler/apiserver/api_server.h"
@@ -108,6 +109,7 @@ class Server {
     }
     // Ending these ends the steps under way, whose callbacks still need the controllers.
     http_.reset();
+    traffic_.reset();
     provider_.reset();
     runner_.reset();
     log_->info("stopped");
@@ -159,6 +161,7 @@ class Server {
     SLIPWAY_RETURN_IF_ERROR(ssh.status());
     runner_ = std::move(ssh->runner);
     provider_ = vm::newSshVmProvider(*runner_, *clock_, metrics_, *log_, ssh->parallel);
+    traffic_ = traffic::newTrafficManager(*runner_, *clock_, *log_);
     return Status::ok();
   }
 
@@ -170,10 +173,12 @@ class Server {
                                          .limits = {},
                                          .directoryRoots = options_.sourceRoots});
     pool_ = std::make_unique<runtime::ThreadPool>(kFetchThreads, *log_);
-    controllers_ =
-        std::make_unique<Controllers>(ControllerPorts{*api_, *api_, *api_, *api_, *provider_, *runner_, *http_,
-                                                      *source_, *runLog_, metrics_, *clock_, *random_, *log_, *pool_},
-                                      options_.workers);
+    ControllerPorts ports{*api_,    *api_,    *api_,    *api_,   *provider_, *runner_, *http_,
+                          *source_, *runLog_, metrics_, *clock_, *random_,   *log_,    *pool_};
+    for (const ProxyType type : {ProxyType::Nginx, ProxyType::HaProxy, ProxyType::Caddy, ProxyType::Traefik}) {
+      ports.traffic[type] = traffic_.get();
+    }
+    controllers_ = std::make_unique<Controllers>(ports, options_.workers);
     controllers_->start();
     metrics_.set("slipway_build_info", {{"version", kVersionText}, {"commit", ""}}, 1);
   }
@@ -241,6 +246,7 @@ class Server {
   std::unique_ptr<apiserver::ApiServer> apiServer_;
   std::unique_ptr<CommandRunner> runner_;
   std::unique_ptr<Provider> provider_;
+  std::unique_ptr<TrafficManager> traffic_;
   std::unique_ptr<HttpClient> http_;
   std::unique_ptr<ArtifactSource> source_;
   std::unique_ptr<Controllers> controllers_;
