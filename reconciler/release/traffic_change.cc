@@ -254,10 +254,11 @@ void changeTraffic(const TrafficContext& context, const ReleaseRun& run, std::fu
   }
   const auto gathering =
       std::make_shared<Gathering>(requests.size(), run.status.traffic.weight.requested, std::move(done));
-  for (auto& [request, proxy] : requests) {
-    std::make_shared<ProxyChange>(context, std::move(request), proxy, [gathering, proxy](const ProxyOutcome& one) {
-      gathering->take(proxy, one);
-    })->begin();
+  for (std::pair<TrafficRequest, ProxyWeights>& one : requests) {
+    const auto ended = [gathering, wanted = one.second](const ProxyOutcome& outcome) {
+      gathering->take(wanted, outcome);
+    };
+    std::make_shared<ProxyChange>(context, std::move(one.first), std::move(one.second), ended)->begin();
   }
 }
 

@@ -16,7 +16,7 @@ bool begins(std::string_view text, std::string_view start) { return text.substr(
 // Looking is no effect: a look that was on its way already may arrive.
 bool compensates(std::string_view step, std::string_view kind) {
   return kind == "abort" || kind == "observe" || kind == "check" || kind == "verify" || step == "Undo" ||
-         step == "Restart" || step == "undo" || step == "restart";
+         step == "Restart" || step == "undo" || step == "restart" || step == "withdraw";
 }
 
 Json parsed(const Record& record) {
