@@ -36,7 +36,7 @@ SIZES = [(3, 2, 1), (5, 2, 1), (3, 2, 2)]
 FULL = [(4, 1, 2), (4, 2, 2)]
 
 # Servers, crashes, coordinators, with one deletion of the lease, and the number that a server has seen before.
-LEASES = [(3, 1, 2, 0), (2, 1, 2, 3)]
+LEASES = [(2, 1, 2, 0), (2, 1, 2, 3)]
 
 # Design errors, and the properties that may find them first.
 ERRORS = {
@@ -126,7 +126,8 @@ def errors_found():
     failed = 0
     for error, meaning in {**ERRORS, **LEASE_ERRORS}.items():
         try:
-            states, seconds, violated = Search(3, 1, 2, error, forgotten=3 if error in LEASE_ERRORS else None).run()
+            lease = error in LEASE_ERRORS
+            states, seconds, violated = Search(2 if lease else 3, 1, 2, error, forgotten=3 if lease else None).run()
         except RuntimeError as problem:
             violated, states, seconds = None, 0, 0.0
             print(problem)
