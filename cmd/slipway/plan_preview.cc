@@ -101,7 +101,8 @@ std::string planText(const Release& release, const std::vector<RunTarget>& targe
           targets.size() == 1 ? " server" : " servers", ", ", strategyName(release.spec.strategy.type), "\n");
   std::size_t number = 0;
   for (const planner::PreviewWave& wave : waves) {
-    out += cat("  ", ++number, ". ", stepName(wave.kind), " on ", join(wave.targets, ", "), "\n");
+    out += cat("  ", ++number, ". ", stepName(wave.kind), wave.targets.empty() ? "" : " on ", join(wave.targets, ", "),
+               "\n");
     if (!wave.note.empty()) {
       out += cat("     ", wave.note, "\n");
     }
