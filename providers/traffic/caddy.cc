@@ -111,8 +111,9 @@ std::vector<int> smallest(std::vector<int> weights) {
 std::vector<BackendState> configuredOf(const Json& handler, const std::optional<Record>& record) {
   std::vector<BackendState> out = listed(handler);
   const std::string policy = policyOf(handler);
-  if (!record || (policy != kWeighted && policy != kRepeated)) {
-    return out;  // it never was as we write it
+  // A record that is an intent only says nothing about a handler that was never as we write it.
+  if (!record || (!record->settled && policy != kWeighted && policy != kRepeated)) {
+    return out;
   }
   std::vector<int> now;
   for (std::size_t i = 0; i < record->backends.size(); ++i) {
