@@ -272,27 +272,29 @@ class HaProxy final : public Dialect {
            });
   }
 
-  // What brings the running section to what the file will say: first what leaves, so that a server that moves is made
-  // anew.
+  // What brings the running section to what the file will say: first who gets more, so that there is always somebody
+  // for the next request, then who gets less or leaves.
   static void commands(const Sections& one, const HaProxySection& after, const std::vector<RuntimeServer>& running,
                        const Turn& turn, std::vector<Exchange>& out) {
+    std::vector<Exchange> less;
     for (const RuntimeServer& server : running) {
       const auto stays = std::find_if(after.servers.begin(), after.servers.end(), [&](const HaProxyServer& next) {
         return next.state.backend.name == server.name;
       });
       const std::string place = cat(one.name, "/", server.name);
       if (stays == after.servers.end()) {
-        out.push_back(command(cat("set server ", place, " state maint")));
-        out.push_back(command(cat("shutdown sessions server ", place)));
-        out.push_back(command(cat("del server ", place), "Server deleted"));
+        less.push_back(command(cat("set server ", place, " state maint")));
+        less.push_back(command(cat("shutdown sessions server ", place)));
+        less.push_back(command(cat("del server ", place), "Server deleted"));
         continue;
       }
       const BackendState& wanted = stays->state;
+      std::vector<Exchange>& side = wanted.weight > server.weight ? out : less;
       if (wanted.backend.address != server.address || wanted.backend.port != server.port) {
-        out.push_back(
+        side.push_back(
             command(cat("set server ", place, " addr ", wanted.backend.address, " port ", wanted.backend.port), "*"));
       }
-      adjust(place, wanted.weight, server, turn.wanted.draining == server.name, out);
+      adjust(place, wanted.weight, server, turn.wanted.draining == server.name, side);
     }
     for (const HaProxyServer& server : after.servers) {
       if (std::none_of(running.begin(), running.end(),
@@ -300,6 +302,7 @@ class HaProxy final : public Dialect {
         add(one, after, server, out);
       }
     }
+    out.insert(out.end(), less.begin(), less.end());
   }
 
   static void adjust(const std::string& place, int weight, const RuntimeServer& server, bool drain,

@@ -60,14 +60,16 @@ std::function<void()> StreamPump::wakeOf(std::uint64_t id) const {
 }
 
 void StreamPump::add(std::uint64_t id, std::unique_ptr<StreamTask> task) {
+  StreamTask* late = task.get();
   {
     const std::lock_guard lock(mutex_);
     if (!stopped_) {
       added_[id] = std::move(task);
+      late = nullptr;
     }
   }
-  if (task != nullptr) {
-    task->shutdown();
+  if (late != nullptr) {
+    late->shutdown();
     return;
   }
   mailbox_->push(id);

@@ -2,7 +2,7 @@
 import os
 import unittest
 
-import php_fpm
+from programs import php_fpm
 import processes
 from scenario import Scenario
 

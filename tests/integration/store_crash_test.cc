@@ -125,7 +125,9 @@ TEST_P(StoreCrash, NothingAcknowledgedIsLostAndNoRevisionIsMissing) {
     }
     std::map<std::string, Record> live;
     ASSERT_TRUE(store.load([&](const Record& record) { live[record.key] = record; }));
-    for (const auto& [writer, count] : lastCount) {
+    for (const auto& each : lastCount) {
+      const auto writer = each.first;
+      const auto count = each.second;
       // The key holds what was acknowledged last, or the one write after it.
       const auto it = live.find(cat("key", writer));
       const auto is = [&](int n) {

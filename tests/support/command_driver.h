@@ -25,10 +25,10 @@ class RunningCommand {
     events.drained = [running] { running->change([&] { ++running->drained; }); };
     events.output = [running](std::string_view bytes) { running->change([&] { running->output += bytes; }); };
     events.error = [running](std::string_view bytes) { running->change([&] { running->error += bytes; }); };
-    events.exit = [running](const Result<int>& exit) {
+    events.exit = [running](const Result<int>& ended) {
       running->change([&] {
         ++running->exits;
-        running->exit = exit;
+        running->exit = ended;
       });
     };
     running->process = runner.start(target, std::move(command), std::move(events));

@@ -96,10 +96,11 @@ std::optional<std::string> HostScript::field() {
 
 bool HostScript::take(std::string& into) {
   std::optional<std::string> value = field();
-  if (value) {
-    into = *std::move(value);
+  if (!value) {
+    return false;
   }
-  return value.has_value();
+  into = *std::move(value);
+  return true;
 }
 
 bool HostScript::takeList(std::vector<std::string>& into) {

@@ -22,7 +22,7 @@ void SimLogger::log(LogLevel level, std::string_view message, std::initializer_l
 ControlLoop::ControlLoop(Ports ports)
     : clock_(ports.time),
       random_(ports.seed),
-      log_(ports.checker, ports.time, ports.show),
+      log_(ports.checker, ports.show),
       runLog_(ports.checker),
       api_({ports.api, ports.time, ports.faults, ports.stale, ports.before, ports.after,
             [&checker = ports.checker](Code code, Revision written) { checker.wrote(code, written); },

@@ -66,13 +66,12 @@ class SimRunLog final : public RunLog {
 
 class SimLogger final : public Logger {
  public:
-  SimLogger(Checker& checker, Timeline& time, std::function<void(const std::string&)> show)
-      : checker_(checker), time_(time), show_(std::move(show)) {}
+  SimLogger(Checker& checker, std::function<void(const std::string&)> show)
+      : checker_(checker), show_(std::move(show)) {}
   void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) override;
 
  private:
   Checker& checker_;
-  Timeline& time_;
   std::function<void(const std::string&)> show_;
 };
 

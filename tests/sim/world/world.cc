@@ -21,7 +21,7 @@ struct World::Process {
   Process(World& world, std::uint64_t seed)
       : clock(world.time_),
         random(seed),
-        log(*world.checker_, world.time_, world.options_.show),
+        log(*world.checker_, world.options_.show),
         store(world.disk_,
               {[&world] { return world.sync(); }, [&world](const Record& record) { world.committed(record); }}) {
     auto opened = apiserver::Registry::open({store, clock, random, metrics, log, &world.shelf_.definitions()});
