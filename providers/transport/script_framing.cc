@@ -4,6 +4,8 @@
 
 #include "reconciler/base/strings.h"
 
+#include "embedded/embedded_host_arguments.h"
+
 namespace slipway::transport {
 namespace {
 
@@ -30,7 +32,11 @@ std::string compact(std::string_view script) {
 std::string_view hostCommand() { return kBootstrap; }
 
 std::string frameScript(std::string_view script) {
-  const std::string compacted = compact(script);
+  std::string compacted;
+  for (const EmbeddedFile& file : embedded_host_arguments()) {
+    compacted += compact(file.content);
+  }
+  compacted += compact(script);
   return cat(compacted.size(), "\n", compacted);
 }
 

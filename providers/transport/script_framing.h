@@ -9,7 +9,9 @@ namespace slipway::transport {
 // /bin/sh being POSIX.
 std::string_view hostCommand();
 
-// A POSIX shell script, framed as hostCommand expects it, without its comments and indentation.
+// A POSIX shell script, framed as hostCommand expects it, without its comments and indentation. Before it stands how it
+// reads its arguments (providers/transport/host): functions `field` into F, `blob` and `say`, `newline`, a PATH, set
+// -u.
 std::string frameScript(std::string_view script);
 
 // One argument as such scripts read them: a line "=text", or a line "#COUNT" and COUNT bytes. Any bytes but NUL.

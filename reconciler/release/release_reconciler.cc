@@ -110,7 +110,7 @@ class ReleaseReconciler::Visit {
     std::vector<ReleaseRun> out;
     for (const ObjectPtr& object : objects->items) {
       const Json* owner = object->at({"spec", "releaseRef", "uid"});
-      if (owner == nullptr || !(*owner == Json(release_.meta.uid))) {
+      if (owner == nullptr || !owner->isString() || owner->asString() != release_.meta.uid) {
         continue;  // before it is decoded: a namespace may hold the runs of very many
       }
       Result<ReleaseRun> run = runFromJson(*object);

@@ -174,7 +174,7 @@ def check_layers(tree):
             if not ours:
                 continue
             target = module_of(included)
-            if included.startswith('embedded/') and module.startswith(('cmd/', 'providers/vm', 'providers/traffic')):
+            if included.startswith('embedded/') and module.startswith(('cmd/', 'providers/')):
                 continue
             if not included.startswith(PRODUCT):
                 tree.breach(rule, path, line, f'"{included}" is not written from the root of the tree')

@@ -1,44 +1,10 @@
 # The proxy's side of the traffic provider. The files of this folder, in order of name, are one POSIX shell script. It is
-# sent over standard input and reads its arguments there, as the host script of the server provider does: each is a line
-# "=text" or a line "#COUNT" and COUNT bytes. No command line is ever built from them, save that the test and the reload
-# command of the release are given to /bin/sh. Its answers are entries "NAME COUNT", a newline, COUNT bytes, a newline.
+# sent over standard input and then reads its arguments there (providers/transport/host). No command line is ever built
+# from them, save that the test and the reload command of the release are given to /bin/sh. Its answers are entries
+# "NAME COUNT", a newline, COUNT bytes, a newline.
 #
 # It knows no proxy. It shows what is there (a file, what an address answers, processes, connections) and replaces a
 # file by a new one that a command has found good; what to make of that is decided by who called it.
-
-set -u
-umask 022
-trap '' PIPE
-PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
-
-newline='
-'
-
-say() { printf '%s\n' "$*"; }
-
-# Reads one argument into F.
-field() {
-  IFS= read -r F || exit 97
-  case $F in
-    =*) F=${F#=} ;;
-    '#'*) blob "${F#?}" ;;
-    *) exit 97 ;;
-  esac
-}
-
-# dd with count=1 is one read(2): it never takes more than what is left, whatever arrives together with it.
-blob() {
-  F=
-  left=$1
-  while [ "$left" -gt 0 ]; do
-    piece=$(dd bs="$left" count=1 2>/dev/null; echo .)
-    piece=${piece%.}
-    [ -n "$piece" ] || exit 97
-    F=$F$piece
-    left=$((left - ${#piece}))
-  done
-}
 
 # NAME TEXT
 tell() { printf '%s %s\n%s\n' "$1" "${#2}" "$2"; }

@@ -1,19 +1,13 @@
 # The host side of the server provider. The files of this folder, in order of name, are one POSIX shell script. It is
-# sent over standard input and then reads its arguments there: each is a line "=text" or a line "#COUNT" and COUNT
-# bytes. No command line is ever built from them. Answers are lines on standard output; what the user's commands print
-# goes to standard error, so that the two cannot be taken for one another.
+# sent over standard input and then reads its arguments there (providers/transport/host). No command line is ever built
+# from them. Answers are lines on standard output; what the user's commands print goes to standard error, so that the two
+# cannot be taken for one another.
 #
 # Nothing is needed but a POSIX shell with its utilities and tar. flock, setsid, sha256sum, GNU find and sync with
 # arguments are used where they are.
 #
 # Starting a program costs a server ten times what a builtin does: what is done in every step, and what only prepares
 # the message of a failure, starts none that it can do without. So functions answer in variables, not on their output.
-
-set -u
-umask 022
-trap '' PIPE
-PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
 
 record=
 phase=
@@ -23,34 +17,6 @@ already=0
 tailFile=
 tailFrom=1
 opDir=
-newline='
-'
-
-say() { printf '%s\n' "$*"; }
-
-# Reads one argument into F.
-field() {
-  IFS= read -r F || exit 97
-  case $F in
-    =*) F=${F#=} ;;
-    '#'*) blob "${F#?}" ;;
-    *) exit 97 ;;
-  esac
-}
-
-# dd with count=1 is one read(2): it never takes more than what is left, whatever arrives together with it.
-blob() {
-  F=
-  left=$1
-  while [ "$left" -gt 0 ]; do
-    piece=$(dd bs="$left" count=1 2>/dev/null; echo .)
-    piece=${piece%.}
-    [ -n "$piece" ] || exit 97
-    F=$F$piece
-    left=$((left - ${#piece}))
-  done
-}
-
 # Reads a count and as many arguments into NAME_1, NAME_2, ...; the count into NAME_count.
 fields() {
   field

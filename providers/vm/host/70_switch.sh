@@ -1,16 +1,21 @@
 # Switch and undo: the links, with a journal that says how they were.
 
-switch() {
+# PHASE: takes the arguments of a step that makes a link name a release, and looks that it may: prepared, and the link ours.
+enterForLink() {
   field; release=$F
   field; wantedDigest=$F
   field; newSlot=$F
   releaseDir=$root/releases/$environment/$release
   target=releases/$environment/$release
-  phase=arm
+  phase=$1
   enter
   refuseForeign
   refuseUnprepared
   findRenamer
+}
+
+switch() {
+  enterForLink arm
   rawLink "current-$environment"
   oldCurrent=$raw
   rawLink "previous-$environment"
@@ -142,25 +147,16 @@ undo() {
 
 # The slot's own link. Traffic may reach the live slot: what it runs is not replaced under it.
 place() {
-  field; release=$F
-  field; wantedDigest=$F
-  field; slot=$F
-  releaseDir=$root/releases/$environment/$release
-  target=releases/$environment/$release
-  phase=place
-  enter
-  refuseForeign
-  refuseUnprepared
-  findRenamer
-  rawLink "current-$environment-$slot"
+  enterForLink place
+  rawLink "current-$environment-$newSlot"
   if [ "$raw" = "$target" ]; then
     already=1
   else
     liveSlot
-    [ "$live" != "$slot" ] || refuse Conflict "the slot $slot is live on $root with $raw: it is not replaced"
-    restoreLink "$target" "current-$environment-$slot" || refuseFull "cannot replace $root/current-$environment-$slot"
+    [ "$live" != "$newSlot" ] || refuse Conflict "the slot $newSlot is live on $root with $raw: it is not replaced"
+    restoreLink "$target" "current-$environment-$newSlot" || refuseFull "cannot replace $root/current-$environment-$newSlot"
     syncPaths "$root"
   fi
   touchRelease "$releaseDir"
-  done_ "slot $slot has $release"
+  done_ "slot $newSlot has $release"
 }

@@ -69,13 +69,6 @@ class CaddyProxy final : public RealProxy {
   std::string program_;
 };
 
-std::string cached(const std::string& name) {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  return (cache != nullptr ? std::string(cache) : std::string(home == nullptr ? "" : home) + "/.cache") +
-         "/slipway/programs/" + name;
-}
-
 }  // namespace
 
 ProxyKind caddyKind() {
@@ -84,7 +77,7 @@ ProxyKind caddyKind() {
 }
 
 ProxyKind newCaddyKind() {
-  const std::string program = cached("caddy-v2.10.2");
+  const std::string program = builtProgram("caddy-v2.10.2");
   return {"caddyOfToday",
           runnable(program) ? "" : "not built: tests/support/real/go_program.sh caddy does that, where go is installed",
           [program] { return std::make_unique<CaddyProxy>(program); }};

@@ -49,10 +49,7 @@ std::string program() {
   for (const char* installed : {"/usr/bin/traefik", "/usr/local/bin/traefik"}) {
     if (runnable(installed)) return installed;
   }
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  return (cache != nullptr ? std::string(cache) : std::string(home == nullptr ? "" : home) + "/.cache") +
-         "/slipway/programs/traefik-v3.5.3";
+  return builtProgram("traefik-v3.5.3");
 }
 
 }  // namespace
