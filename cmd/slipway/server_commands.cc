@@ -7,6 +7,7 @@
 #include "cmd/slipway/commands.h"
 #include "cmd/slipway/text_table.h"
 #include "providers/transport/host_keys.h"
+#include "reconciler/api/destination.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::cli {
@@ -207,6 +208,11 @@ int lock(Context& context, const LockFlags& flags, bool locked) {
   if (locked) {
     change =
         Json::object({{"message", flags.message}, {"by", context.who()}, {"at", formatTime(context.clock().wall())}});
+  }
+  if (held != nullptr && holder != context.who()) {
+    patch["metadata"]["annotations"][kLockOverride] =
+        cat(formatTime(context.clock().wall()), " ", context.who(), locked ? " replaced" : " lifted", " the lock of ",
+            holder.empty() ? "an unknown person" : holder, ": ", held->getString("message"));
   }
   if (const auto written = (*api)->mergePatch(kDestination, key, patch); !written) {
     return context.fail(written.status());

@@ -72,7 +72,7 @@ class Controllers::State {
                 },
                 [this](const ObjectKey& key) { serverLoop_.queue().add(key); }}),
         servers_({ports.reader, ports.status, events_, ports.metrics, ports.clock}, probe_),
-        destinations_(ports.reader, ports.status, ports.clock),
+        destinations_(ports.reader, ports.status, events_, ports.clock),
         releaseLoop_({.name = "release", .workers = workers}, releases_, context()),
         serverLoop_({.name = "server", .workers = 1}, servers_, context()),
         destinationLoop_({.name = "destination", .workers = 1}, destinations_, context()) {

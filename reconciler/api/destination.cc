@@ -7,6 +7,31 @@
 #include "reconciler/base/strings.h"
 
 namespace slipway {
+namespace {
+
+std::optional<DestinationLock> readLock(const Json* lock, const std::string& path, FieldReader& parent) {
+  if (lock == nullptr || !lock->isObject()) {
+    return std::nullopt;
+  }
+  DestinationLock held;
+  FieldReader reader(lock, path);
+  reader.read("message", held.message);
+  reader.read("by", held.by);
+  reader.read("at", held.at);
+  parent.merge(reader);
+  return held;
+}
+
+void putLock(Json& out, const std::optional<DestinationLock>& held) {
+  if (held.has_value()) {
+    Json& lock = out["lock"];
+    lock["message"] = held->message;
+    putText(lock, "by", held->by);
+    putText(lock, "at", held->at);
+  }
+}
+
+}  // namespace
 
 Result<Destination> destinationFromJson(const Json& object) {
   Destination out;
@@ -22,19 +47,14 @@ Result<Destination> destinationFromJson(const Json& object) {
   FieldReader selector(spec.child("selector"), "spec.selector");
   selector.read("matchLabels", out.spec.matchLabels);
   spec.merge(selector);
-  if (const Json* lock = spec.child("lock"); lock != nullptr && lock->isObject()) {
-    DestinationLock& held = out.spec.lock.emplace();
-    FieldReader reader(lock, "spec.lock");
-    reader.read("message", held.message);
-    reader.read("by", held.by);
-    reader.read("at", held.at);
-    spec.merge(reader);
-  }
+  out.spec.lock = readLock(spec.child("lock"), "spec.lock", spec);
   FieldReader status(object.find("status"), "status");
   status.read("observedGeneration", out.status.observedGeneration);
   status.read("servers", out.status.servers);
   status.read("activeRun", out.status.activeRun);
   status.read("reachable", out.status.reachable);
+  out.status.lock = readLock(status.child("lock"), "status.lock", status);
+  status.read("lockOverride", out.status.lockOverride);
   out.status.conditions = conditionsFromJson(status.child("conditions"));
   SLIPWAY_RETURN_IF_ERROR(spec.status());
   return out;
@@ -71,12 +91,7 @@ Json toJson(const DestinationSpec& spec) {
   if (!spec.matchLabels.empty()) {
     putMap(out["selector"], "matchLabels", spec.matchLabels);
   }
-  if (spec.lock.has_value()) {
-    Json& lock = out["lock"];
-    lock["message"] = spec.lock->message;
-    putText(lock, "by", spec.lock->by);
-    putText(lock, "at", spec.lock->at);
-  }
+  putLock(out, spec.lock);
   return out;
 }
 
@@ -87,6 +102,8 @@ Json toJson(const DestinationStatus& status) {
   out["serverCount"] = static_cast<std::int64_t>(status.servers.size());
   out["reachable"] = status.reachable;
   putText(out, "activeRun", status.activeRun);
+  putLock(out, status.lock);
+  putText(out, "lockOverride", status.lockOverride);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reconciler/api/conditions.h"
@@ -28,12 +29,18 @@ struct DestinationSpec {
   bool operator==(const DestinationSpec&) const = default;
 };
 
+// The annotation in which a client says who overrode whose lock, in a sentence. It stays, as the record of the last
+// time.
+inline constexpr std::string_view kLockOverride = "slipway.dev/lock-override";
+
 struct DestinationStatus {
   std::int64_t observedGeneration = -1;
   std::vector<Condition> conditions;
-  std::vector<std::string> servers;  // what spec selects now
-  std::string activeRun;             // runs that work here now, by name; empty: none
-  std::int64_t reachable = 0;        // of the servers: those that answered when they were last asked
+  std::vector<std::string> servers;     // what spec selects now
+  std::string activeRun;                // runs that work here now, by name; empty: none
+  std::int64_t reachable = 0;           // of the servers: those that answered when they were last asked
+  std::optional<DestinationLock> lock;  // as it was last seen
+  std::string lockOverride;             // kLockOverride as it was last seen
   bool operator==(const DestinationStatus&) const = default;
 };
 

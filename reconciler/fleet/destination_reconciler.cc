@@ -35,6 +35,22 @@ Result<std::string> DestinationReconciler::openRuns(const ObjectKey& destination
   return join(open, ", ");
 }
 
+void DestinationReconciler::tellOfLock(const Destination& before, const DestinationStatus& now) {
+  const ObjectRef about = refTo(kDestination, before.meta);
+  if (now.lockOverride != before.status.lockOverride && !now.lockOverride.empty()) {
+    events_.record(about, EventType::Warning, "LockOverridden", now.lockOverride);
+  }
+  if (now.lock == before.status.lock) {
+    return;
+  }
+  if (now.lock.has_value()) {
+    const std::string by = now.lock->by.empty() ? "" : cat(" by ", now.lock->by);
+    events_.record(about, EventType::Normal, "Locked", cat("locked", by, ": ", now.lock->message));
+  } else {
+    events_.record(about, EventType::Normal, "Unlocked", cat("unlocked; it was: ", before.status.lock->message));
+  }
+}
+
 Result<Action> DestinationReconciler::reconcile(const ObjectKey& key) {
   Result<ObjectPtr> object = reader_.get(kDestination, key);
   if (!object) {
@@ -75,9 +91,13 @@ Result<Action> DestinationReconciler::reconcile(const ObjectKey& key) {
   Result<std::string> open = openRuns(key);
   SLIPWAY_RETURN_IF_ERROR(open.status());
   status.activeRun = *open;
+  status.lock = destination->spec.lock;
+  const auto overridden = destination->meta.annotations.find(std::string(kLockOverride));
+  status.lockOverride = overridden == destination->meta.annotations.end() ? "" : overridden->second;
   if (status != destination->status) {
     SLIPWAY_RETURN_IF_ERROR(
         status_.replaceStatus(kDestination, key, destination->meta.resourceVersion, toJson(status)).status());
+    tellOfLock(*destination, status);
   }
   return Action{};
 }

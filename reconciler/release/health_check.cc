@@ -32,8 +32,15 @@ Status judge(const Health& health, const std::string& url, const Result<HttpClie
 
 }  // namespace
 
-void checkHealth(HttpClient& http, const Health& health, const std::string& address, std::function<void(Status)> done) {
-  auto checkHttp = [&http, health, address, done](const Status& tcp) {
+void checkHealth(HttpClient& http, Metrics& metrics, const Health& health, const std::string& address,
+                 std::function<void(Status)> done) {
+  const auto count = [&metrics](std::string_view type, const Status& status) {
+    metrics.add(kHealthChecks, {{"type", std::string(type)}, {"result", status ? "ok" : "failed"}});
+  };
+  auto checkHttp = [&http, count, health, address, done](const Status& tcp) {
+    if (health.tcpPort.has_value()) {
+      count("tcp", tcp);
+    }
     if (!tcp) {
       done(tcp.withContext(cat("health check tcp ", address, ":", *health.tcpPort)));
       return;
@@ -44,8 +51,11 @@ void checkHealth(HttpClient& http, const Health& health, const std::string& addr
     }
     HttpClientRequest request = requestFor(health, address);
     const std::string url = request.url;
-    http.send(std::move(request),
-              [health, url, done](const Result<HttpClientResponse>& response) { done(judge(health, url, response)); });
+    http.send(std::move(request), [count, health, url, done](const Result<HttpClientResponse>& response) {
+      Status verdict = judge(health, url, response);
+      count("http", verdict);
+      done(std::move(verdict));
+    });
   };
   if (health.tcpPort.has_value()) {
     http.connect(address, *health.tcpPort, health.timeout, checkHttp);

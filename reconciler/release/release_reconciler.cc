@@ -15,7 +15,7 @@ namespace slipway::release {
 
 ReleaseReconciler::ReleaseReconciler(Services services)
     : services_(std::move(services)),
-      launcher_(services_.reader, services_.provider, services_.http, services_.clock),
+      launcher_(services_.reader, services_.provider, services_.http, services_.metrics, services_.clock),
       drift_(services_.reader, services_.provider, services_.clock, services_.wake) {}
 
 std::shared_ptr<ActiveRun> ReleaseReconciler::activeRun(const ObjectKey& release, const std::string& runUid) {

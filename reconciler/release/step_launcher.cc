@@ -121,6 +121,22 @@ Health atSlot(Health health, const StepRequest& request) {
   return health;
 }
 
+// The checks that were made on the server, by how the step ended.
+void countChecks(Metrics& metrics, const StepAction& action, const StepResult& result) {
+  const auto* verify = std::get_if<VerifyStep>(&action);
+  const bool done = result.outcome == StepResult::Outcome::Done;
+  if (verify == nullptr || (!done && result.phase != "container" && result.phase != "check")) {
+    return;
+  }
+  if (verify->container.has_value()) {
+    const bool passed = done || result.phase != "container";
+    metrics.add(kHealthChecks, {{"type", "container"}, {"result", passed ? "ok" : "failed"}});
+  }
+  if (verify->exec.has_value() && (done || result.phase == "check")) {
+    metrics.add(kHealthChecks, {{"type", "exec"}, {"result", done ? "ok" : "failed"}});
+  }
+}
+
 StepAction actionFor(const LaunchContext& context, const RunTarget& target, StepKind kind) {
   const RunSpec& spec = context.run.spec;
   switch (kind) {
@@ -162,8 +178,9 @@ StepAction actionFor(const LaunchContext& context, const RunTarget& target, Step
 
 }  // namespace
 
-StepLauncher::StepLauncher(const ApiReader& reader, Provider& provider, HttpClient& http, Clock& clock)
-    : reader_(reader), provider_(provider), http_(http), clock_(clock) {}
+StepLauncher::StepLauncher(const ApiReader& reader, Provider& provider, HttpClient& http, Metrics& metrics,
+                           Clock& clock)
+    : reader_(reader), provider_(provider), http_(http), metrics_(metrics), clock_(clock) {}
 
 StepRequest StepLauncher::requestFor(const LaunchContext& context, const RunTarget& target, StepKind kind,
                                      const std::string& operationId) const {
@@ -225,14 +242,15 @@ void StepLauncher::start(const LaunchContext& context, std::vector<planner::Plan
     events.progress(request.operationId, phase);
   };
   // A launcher lives as long as one pass of its run; steps live longer.
-  out.done = [&http = http_, &clock = clock_, events, health, checks = verifying && fromHere](
+  out.done = [&http = http_, &metrics = metrics_, &clock = clock_, events, health, checks = verifying && fromHere](
                  const StepRequest& request, StepResult result) {
+    countChecks(metrics, request.action, result);
     if (!checks || result.outcome != StepResult::Outcome::Done) {
       events.done(request.operationId, std::move(result));
       return;
     }
     const SteadyTime began = clock.steady();
-    checkHealth(http, atSlot(health, request), request.target.address,
+    checkHealth(http, metrics, atSlot(health, request), request.target.address,
                 [&clock, events, began, id = request.operationId, result](const Status& status) {
                   StepResult judged = status ? result : StepResult::refused(status, "health");
                   judged.duration = result.duration + (clock.steady() - began);

@@ -7,6 +7,7 @@
 #include "reconciler/api/run.h"
 #include "reconciler/planner/plan.h"
 #include "reconciler/ports/http_client.h"
+#include "reconciler/ports/metrics.h"
 #include "reconciler/ports/objects.h"
 #include "reconciler/ports/provider.h"
 
@@ -30,7 +31,7 @@ struct LaunchEvents {
 // Turns planned steps into provider steps and health checks. Thread-safe. Must outlive every step that it started.
 class StepLauncher {
  public:
-  StepLauncher(const ApiReader& reader, Provider& provider, HttpClient& http, Clock& clock);
+  StepLauncher(const ApiReader& reader, Provider& provider, HttpClient& http, Metrics& metrics, Clock& clock);
 
   // Starts the steps of one wave; all are of one kind, but for Sync, which may stand beside any. Steps of which the
   // server is gone answer NotFound.
@@ -53,6 +54,7 @@ class StepLauncher {
   const ApiReader& reader_;
   Provider& provider_;
   HttpClient& http_;
+  Metrics& metrics_;
   Clock& clock_;
 };
 

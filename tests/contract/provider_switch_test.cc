@@ -246,7 +246,9 @@ TEST_P(Switch, VerifyAndProcessLookThroughTheLink) {
   ASSERT_TRUE(flip("1").status);
   EXPECT_TRUE(driver.run(next(), VerifyStep{"1", ExecCheck{"test \"$(cat id)\" = 1"}}).status);
   EXPECT_EQ(driver.run(next(), VerifyStep{"2", {}}).status.code(), Code::Conflict);
-  EXPECT_EQ(driver.run(next(), VerifyStep{"1", ExecCheck{"exit 4"}}).exitCode, 4);
+  const StepResult failed = driver.run(next(), VerifyStep{"1", ExecCheck{"exit 4"}});
+  EXPECT_EQ(failed.exitCode, 4);
+  EXPECT_EQ(failed.phase, "check");
   ExecCheck slow{"sleep 300"};
   slow.timeout = std::chrono::seconds(1);
   EXPECT_EQ(driver.run(next(), VerifyStep{"1", slow}).status.code(), Code::Timeout);

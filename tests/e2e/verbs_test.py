@@ -82,6 +82,11 @@ class Verbs(Scenario):
         self.assertIn('alice', self.slipway(app, 'unlock', 'fleet', code=1, user='bob'))
         output = self.slipway(app, 'unlock', 'fleet', '--force', user='bob')
         self.assertIn('unlocked', output)
+        # Who broke whose lock stays on record.
+        override = self.cluster.get('destinations', 'fleet', app.namespace)['metadata']['annotations']['slipway.dev/lock-override']
+        self.assertRegex(override, 'bob@.* lifted the lock of alice@.*: disk swap')
+        processes.wait_for(lambda: {'Locked', 'Unlocked', 'LockOverridden'} <= {
+            event['reason'] for event in self.cluster.request('GET', f'/api/v1/namespaces/{app.namespace}/events')['items']}, 20, 'the Events of the lock')
         app.wait_for_run(outcome='Completed')
         self.assertIn('not locked', self.slipway(app, 'unlock', 'fleet', user='bob'))
 

@@ -188,7 +188,7 @@ TEST_F(Reachability, ADestinationNamesTheRunsThatWorkThere) {
   destination["metadata"] = Json::object({{"name", "web"}, {"namespace", "default"}});
   destination["spec"]["servers"] = Json::Array{Json("web1")};
   ASSERT_TRUE(objects.create(kDestination, destination));
-  DestinationReconciler destinations(objects, objects, clock);
+  DestinationReconciler destinations(objects, objects, events, clock);
   ASSERT_TRUE(destinations.reconcile({"default", "web"}));
   const Json seen = **objects.get(kDestination, {"default", "web"});
   EXPECT_EQ(seen.at({"status", "activeRun"})->asString(), "blog-7, shop-2");
@@ -200,12 +200,33 @@ TEST_F(Reachability, ADestinationCountsWhoAnswers) {
   destination["metadata"] = Json::object({{"name", "web"}, {"namespace", "default"}});
   destination["spec"]["servers"] = Json::Array{Json("web1"), Json("web2")};
   ASSERT_TRUE(objects.create(kDestination, destination));
-  DestinationReconciler destinations(objects, objects, clock);
+  DestinationReconciler destinations(objects, objects, events, clock);
   answer(0);
   ASSERT_TRUE(destinations.reconcile({"default", "web"}));
   const Json status = *(**objects.get(kDestination, {"default", "web"})).find("status");
   EXPECT_EQ(status.getInt("serverCount"), 2);
   EXPECT_EQ(status.getInt("reachable"), 1);
+}
+
+TEST_F(Reachability, ADestinationKeepsARecordOfItsLock) {
+  Json destination = Json::object({{"apiVersion", kDestination.apiVersion()}, {"kind", "Destination"}});
+  destination["metadata"] = Json::object({{"name", "web"}, {"namespace", "default"}});
+  destination["spec"]["servers"] = Json::Array{Json("web1")};
+  destination["spec"]["lock"] = Json::object({{"message", "disk swap"}, {"by", "alice"}});
+  ASSERT_TRUE(objects.create(kDestination, destination));
+  DestinationReconciler destinations(objects, objects, events, clock);
+  ASSERT_TRUE(destinations.reconcile({"default", "web"}));
+  ASSERT_TRUE(destinations.reconcile({"default", "web"}));
+  EXPECT_THAT(events.said, ElementsAre("web Locked"));
+  Json broken;
+  broken["spec"]["lock"] = Json();
+  broken["metadata"]["annotations"]["slipway.dev/lock-override"] = "bob lifted the lock of alice: disk swap";
+  ASSERT_TRUE(objects.mergePatch(kDestination, {"default", "web"}, broken));
+  ASSERT_TRUE(destinations.reconcile({"default", "web"}));
+  ASSERT_TRUE(destinations.reconcile({"default", "web"}));
+  EXPECT_THAT(events.said, ElementsAre("web Locked", "web LockOverridden", "web Unlocked"));
+  const Json status = *(**objects.get(kDestination, {"default", "web"})).find("status");
+  EXPECT_EQ(status.getString("lockOverride"), "bob lifted the lock of alice: disk swap");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_metrics.h"
 #include "tests/support/fakes/fake_http_client.h"
 #include "tests/support/fakes/fake_provider.h"
 #include "tests/support/fakes/fleet_objects.h"
@@ -28,7 +29,8 @@ class Launching : public testing::Test {
   FakeProvider provider;
   FakeHttpClient http;
   FakeClock clock;
-  StepLauncher launcher{objects, provider, http, clock};
+  FakeMetrics metrics;
+  StepLauncher launcher{objects, provider, http, metrics, clock};
   ReleaseRun run = runOver(1);
   std::vector<std::string> keep;
   std::vector<StepResult> results;
@@ -64,6 +66,10 @@ TEST_F(Launching, TheHttpCheckDecidesForARunningContainer) {
   ASSERT_EQ(results.size(), 2U);
   EXPECT_EQ(results[1].status.message(), "web1: container web is not running (exited, code 1)");
   EXPECT_EQ(http.asked.size(), 1U);
+  EXPECT_EQ(metrics.value("slipway_health_checks_total", {{"type", "container"}, {"result", "ok"}}), 1);
+  EXPECT_EQ(metrics.value("slipway_health_checks_total", {{"type", "container"}, {"result", "failed"}}), 1);
+  EXPECT_EQ(metrics.value("slipway_health_checks_total", {{"type", "http"}, {"result", "failed"}}), 1);
+  EXPECT_EQ(metrics.total("slipway_health_checks_total"), 3);
 }
 
 }  // namespace
