@@ -153,7 +153,7 @@ class Controllers::State {
             leases_,         ports_.pool,    ports_.runLog,
             events_,         ports_.metrics, ports_.clock,
             ports_.log,      ports_.holder,  [door = door_](const ObjectKey& key) { door->add(key); },
-            ports_.traffic};
+            ports_.traffic,  ports_.outbound};
   }
 
   runtime::Informer& watch(const Kind& kind) {

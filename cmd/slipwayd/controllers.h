@@ -40,6 +40,7 @@ struct ControllerPorts {
   std::string holder = "slipwayd";
   // By kind of proxy; releases behind another kind are refused.
   std::map<ProxyType, TrafficManager*> traffic = {};
+  HttpClient* outbound = nullptr;  // for URLs that users wrote; without it they are refused
 };
 
 // The control loop: informers that feed the queue of releases, workers that drive them. Knows nothing of how the API is

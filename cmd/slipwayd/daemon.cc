@@ -81,6 +81,9 @@ class Server {
         log_(newStderrLogger(options.log, *clock_)) {}
 
   Status start() {
+    Result<std::shared_ptr<transport::OutboundRules>> rules = transport::OutboundRules::create(options_.allowOutbound);
+    SLIPWAY_RETURN_IF_ERROR(rules.status().withContext("--allow-outbound"));
+    outboundRules_ = *rules;
     SLIPWAY_RETURN_IF_ERROR(openStore());
     SLIPWAY_RETURN_IF_ERROR(openApi());
     SLIPWAY_RETURN_IF_ERROR(openServers());
@@ -109,6 +112,7 @@ class Server {
     }
     // Ending these ends the steps under way, whose callbacks still need the controllers.
     http_.reset();
+    outbound_.reset();
     traffic_.reset();
     provider_.reset();
     runner_.reset();
@@ -167,6 +171,9 @@ class Server {
 
   void startControllers() {
     http_ = transport::newHttpClient(*clock_, metrics_);
+    // A fixed port is known before anything can ask; a free one is taken in listen().
+    outboundRules_->protectPort(options_.port);
+    outbound_ = transport::newGuardedHttpClient(*clock_, metrics_, outboundRules_);
     source_ = source::newArtifactSource({.cacheDir = cat(options_.dataDir, "/sources"),
                                          .clock = *clock_,
                                          .logger = *log_,
@@ -178,6 +185,7 @@ class Server {
     for (const ProxyType type : {ProxyType::Nginx, ProxyType::HaProxy, ProxyType::Caddy, ProxyType::Traefik}) {
       ports.traffic[type] = traffic_.get();
     }
+    ports.outbound = outbound_.get();
     controllers_ = std::make_unique<Controllers>(ports, options_.workers);
     controllers_->start();
     metrics_.set("slipway_build_info", {{"version", kVersionText}, {"commit", ""}}, 1);
@@ -200,6 +208,7 @@ class Server {
         HttpListener::start(listen, {*root_, *log_, *tls, authenticator_.get()});
     SLIPWAY_RETURN_IF_ERROR(listener.status());
     listener_ = std::move(*listener);
+    outboundRules_->protectPort(listener_->port());
     SLIPWAY_RETURN_IF_ERROR(listenForMetrics());
     kubeconfig_ = options_.kubeconfigOut.empty() ? cat(options_.dataDir, "/admin.kubeconfig") : options_.kubeconfigOut;
     SLIPWAY_RETURN_IF_ERROR(apiserver::writePrivateFile(kubeconfig_, apiserver::adminKubeconfig(*pki, url())));
@@ -223,6 +232,7 @@ class Server {
         HttpListener::start(listen, {*metricsRoot_, *log_, nullptr, nullptr});
     SLIPWAY_RETURN_IF_ERROR(listener.status());
     metricsListener_ = std::move(*listener);
+    outboundRules_->protectPort(metricsListener_->port());
     log_->info("metrics are served",
                {{"url", cat("http://", listen.address, ":", metricsListener_->port(), "/metrics")}});
     return Status::ok();
@@ -248,6 +258,8 @@ class Server {
   std::unique_ptr<Provider> provider_;
   std::unique_ptr<TrafficManager> traffic_;
   std::unique_ptr<HttpClient> http_;
+  std::shared_ptr<transport::OutboundRules> outboundRules_;
+  std::unique_ptr<HttpClient> outbound_;
   std::unique_ptr<ArtifactSource> source_;
   std::unique_ptr<Controllers> controllers_;
   std::unique_ptr<runtime::ThreadPool> pool_;  // its work uses the controllers

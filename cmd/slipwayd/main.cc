@@ -106,6 +106,12 @@ void addServe(CLI::App& app, ServeOptions& options) {
       .add_option("--source-root", options.sourceRoots,
                   "Directory sources must lie in one of these directories; may be repeated (default: anywhere)")
       ->type_name("DIR");
+  serve
+      .add_option("--allow-outbound", options.allowOutbound,
+                  "Addresses inside the network that URLs in users' objects (metrics, hooks) may lead to, such as "
+                  "10.1.0.0/16,127.0.0.1; may be repeated (default: public addresses only)")
+      ->delimiter(',')
+      ->type_name("CIDR");
   serve.add_option("--workers", options.workers, "Releases that are worked on at the same time")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();

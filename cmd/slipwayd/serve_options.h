@@ -18,7 +18,8 @@ struct ServeOptions {
   std::string kubeconfigOut;       // empty: <dataDir>/admin.kubeconfig
   std::string metricsAddress;      // plain HTTP for a scraper; empty: only over the API port
   std::uint16_t metricsPort = 0;
-  std::vector<std::string> sourceRoots;  // directory sources must lie in one of them; none: anywhere
+  std::vector<std::string> sourceRoots;    // directory sources must lie in one of them; none: anywhere
+  std::vector<std::string> allowOutbound;  // ranges inside the network that URLs of users may lead to
   int workers = 4;
   SshBackend sshBackend = SshBackend::Auto;
   LogOptions log;

@@ -14,12 +14,17 @@
 namespace slipway::transport {
 namespace {
 
+constexpr std::size_t kGuardedBody = 64U << 10U;
+
 // All curl handles belong to one thread; callers and timers only leave orders for it. What ends an exchange by time is
 // the Clock: curl's own limits stay off.
 class CurlHttpClient final : public HttpClient {
  public:
-  CurlHttpClient(Clock& clock, Metrics& metrics)
-      : clock_(clock), metrics_(metrics), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+  CurlHttpClient(Clock& clock, Metrics& metrics, std::shared_ptr<const OutboundRules> rules)
+      : clock_(clock),
+        metrics_(metrics),
+        rules_(std::move(rules)),
+        thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
   ~CurlHttpClient() override {
     thread_.request_stop();
@@ -33,7 +38,11 @@ class CurlHttpClient final : public HttpClient {
       done(valid);
       return;
     }
-    submit("http", newHttpExchange(std::move(request), std::move(done)), timeout);
+    if (rules_ != nullptr) {
+      request.bodyLimit = std::min(request.bodyLimit, kGuardedBody);
+    }
+    submit(rules_ == nullptr ? "http" : "outbound", newHttpExchange(std::move(request), rules_, std::move(done)),
+           timeout);
   }
 
   void connect(const std::string& host, int port, Duration timeout, std::function<void(Status)> done) override {
@@ -41,7 +50,7 @@ class CurlHttpClient final : public HttpClient {
       done(valid);
       return;
     }
-    submit("tcp", newConnectExchange(host, port, std::move(done)), timeout);
+    submit("tcp", newConnectExchange(host, port, rules_, std::move(done)), timeout);
   }
 
  private:
@@ -147,6 +156,7 @@ class CurlHttpClient final : public HttpClient {
 
   Clock& clock_;
   Metrics& metrics_;
+  const std::shared_ptr<const OutboundRules> rules_;
   const std::shared_ptr<CURLM> multi_{curl_multi_init(), [](CURLM* multi) { curl_multi_cleanup(multi); }};
   const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
   std::uint64_t lastId_ = 0;  // guarded by inbox_->mutex
@@ -158,7 +168,12 @@ class CurlHttpClient final : public HttpClient {
 }  // namespace
 
 std::unique_ptr<HttpClient> newHttpClient(Clock& clock, Metrics& metrics) {
-  return std::make_unique<CurlHttpClient>(clock, metrics);
+  return std::make_unique<CurlHttpClient>(clock, metrics, nullptr);
+}
+
+std::unique_ptr<HttpClient> newGuardedHttpClient(Clock& clock, Metrics& metrics,
+                                                 std::shared_ptr<const OutboundRules> rules) {
+  return std::make_unique<CurlHttpClient>(clock, metrics, std::move(rules));
 }
 
 }  // namespace slipway::transport

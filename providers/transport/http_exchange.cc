@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include <curl/curl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,40 +32,21 @@ std::string urlForPeople(const std::string& url) {
   return printable(url.substr(0, end));
 }
 
-// Cloud metadata services live on link-local addresses; nothing we check does. `address` is IPv4 in host order.
-bool isRefused4(std::uint32_t address) {
-  const bool linkLocal = (address >> 16U) == 0xA9FE;
-  const bool multicastOrAbove = (address >> 28U) >= 0xE;
-  const bool unspecified = (address >> 24U) == 0;
-  return linkLocal || multicastOrAbove || unspecified;
-}
+// Where a connection may go to, and why the last one was refused.
+struct Gate {
+  std::shared_ptr<const OutboundRules> rules;  // none: servers, which may be anywhere but where nothing of ours goes
+  std::string refusal;
+};
 
-bool isRefused(const curl_sockaddr& address) {
-  if (address.family == AF_INET) {
-    sockaddr_in in{};
-    std::memcpy(&in, &address.addr, sizeof in);
-    return isRefused4(ntohl(in.sin_addr.s_addr));
+curl_socket_t openSocket(void* data, curlsocktype /*purpose*/, struct curl_sockaddr* address) {
+  auto& gate = *static_cast<Gate*>(data);
+  const bool ip = address->family == AF_INET || address->family == AF_INET6;
+  if (gate.rules != nullptr) {
+    gate.refusal = gate.rules->refusal(address->addr);
+  } else if (!ip || isNeverConnected(addressOf(address->addr))) {
+    gate.refusal = "link-local, multicast and metadata addresses are not connected to";
   }
-  if (address.family != AF_INET6) {
-    return true;
-  }
-  sockaddr_in6 in{};
-  std::memcpy(&in, &address.addr, sizeof in);
-  if (IN6_IS_ADDR_V4MAPPED(&in.sin6_addr)) {
-    std::uint32_t four = 0;
-    std::memcpy(&four, &in.sin6_addr.s6_addr[12], sizeof four);
-    return isRefused4(ntohl(four));
-  }
-  constexpr std::array<unsigned char, 16> kAwsMetadata = {0xFD, 0, 0x0E, 0xC2, 0, 0, 0,    0,
-                                                          0,    0, 0,    0,    0, 0, 0x02, 0x54};
-  return IN6_IS_ADDR_LINKLOCAL(&in.sin6_addr) || IN6_IS_ADDR_MULTICAST(&in.sin6_addr) ||
-         IN6_IS_ADDR_UNSPECIFIED(&in.sin6_addr) ||
-         std::memcmp(kAwsMetadata.data(), &in.sin6_addr, kAwsMetadata.size()) == 0;
-}
-
-curl_socket_t openSocket(void* refused, curlsocktype /*purpose*/, struct curl_sockaddr* address) {
-  if (isRefused(*address)) {
-    *static_cast<bool*>(refused) = true;
+  if (!gate.refusal.empty()) {
     return CURL_SOCKET_BAD;
   }
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -74,7 +54,8 @@ curl_socket_t openSocket(void* refused, curlsocktype /*purpose*/, struct curl_so
 
 class CurlExchange : public Exchange {
  public:
-  explicit CurlExchange(std::string subject) : subject_(std::move(subject)) {
+  CurlExchange(std::string subject, std::shared_ptr<const OutboundRules> rules) : subject_(std::move(subject)) {
+    gate_.rules = std::move(rules);
     CURL* curl = handle();
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a name server that does not answer must not hold our thread
@@ -85,7 +66,7 @@ class CurlExchange : public Exchange {
     curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);  // a check that rides on an old connection proves less
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_.data());
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, openSocket);
-    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &refused_);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &gate_);
   }
   CURL* handle() override { return curl_.get(); }
   const std::string& subject() const override { return subject_; }
@@ -94,8 +75,8 @@ class CurlExchange : public Exchange {
     if (result == CURLE_OK) {
       return Status::ok();
     }
-    if (refused_) {
-      return {Code::Unavailable, cat(subject_, ": link-local, multicast and metadata addresses are not connected to")};
+    if (!gate_.refusal.empty()) {
+      return {gate_.rules == nullptr ? Code::Unavailable : Code::Denied, cat(subject_, ": ", gate_.refusal)};
     }
     const std::string reason =
         error_[0] != '\0' ? std::string(error_.data()) : curl_easy_strerror(static_cast<CURLcode>(result));
@@ -108,15 +89,18 @@ class CurlExchange : public Exchange {
     void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
   };
   std::string subject_;
-  bool refused_ = false;
+  Gate gate_;
   std::array<char, CURL_ERROR_SIZE> error_{};
   std::unique_ptr<CURL, Cleanup> curl_{curl_easy_init()};
 };
 
 class HttpExchange final : public CurlExchange {
  public:
-  HttpExchange(HttpClientRequest request, std::function<void(Result<HttpClientResponse>)> done)
-      : CurlExchange(urlForPeople(request.url)), request_(std::move(request)), done_(std::move(done)) {
+  HttpExchange(HttpClientRequest request, std::shared_ptr<const OutboundRules> rules,
+               std::function<void(Result<HttpClientResponse>)> done)
+      : CurlExchange(urlForPeople(request.url), std::move(rules)),
+        request_(std::move(request)),
+        done_(std::move(done)) {
     CURL* curl = handle();
     curl_easy_setopt(curl, CURLOPT_URL, request_.url.c_str());
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
@@ -208,8 +192,9 @@ class HttpExchange final : public CurlExchange {
 
 class ConnectExchange final : public CurlExchange {
  public:
-  ConnectExchange(const std::string& host, int port, std::function<void(Status)> done)
-      : CurlExchange(cat(host, ":", port)), done_(std::move(done)) {
+  ConnectExchange(const std::string& host, int port, std::shared_ptr<const OutboundRules> rules,
+                  std::function<void(Status)> done)
+      : CurlExchange(cat(host, ":", port), std::move(rules)), done_(std::move(done)) {
     const bool bareIpv6 = host.find(':') != std::string::npos && host.front() != '[';
     const std::string url = bareIpv6 ? cat("http://[", host, "]:", port, "/") : cat("http://", host, ":", port, "/");
     curl_easy_setopt(handle(), CURLOPT_URL, url.c_str());
@@ -261,13 +246,15 @@ Status checkAddress(const std::string& host, int port) {
   return Status::ok();
 }
 
-std::unique_ptr<Exchange> newHttpExchange(HttpClientRequest request,
+std::unique_ptr<Exchange> newHttpExchange(HttpClientRequest request, std::shared_ptr<const OutboundRules> rules,
                                           std::function<void(Result<HttpClientResponse>)> done) {
-  return std::make_unique<HttpExchange>(std::move(request), std::move(done));
+  return std::make_unique<HttpExchange>(std::move(request), std::move(rules), std::move(done));
 }
 
-std::unique_ptr<Exchange> newConnectExchange(const std::string& host, int port, std::function<void(Status)> done) {
-  return std::make_unique<ConnectExchange>(host, port, std::move(done));
+std::unique_ptr<Exchange> newConnectExchange(const std::string& host, int port,
+                                             std::shared_ptr<const OutboundRules> rules,
+                                             std::function<void(Status)> done) {
+  return std::make_unique<ConnectExchange>(host, port, std::move(rules), std::move(done));
 }
 
 }  // namespace slipway::transport

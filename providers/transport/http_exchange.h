@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "providers/transport/outbound/address_rules.h"
 #include "reconciler/base/clock.h"
 #include "reconciler/base/status.h"
 #include "reconciler/ports/http_client.h"
@@ -35,8 +36,11 @@ class Exchange {
 Status checkRequest(const HttpClientRequest& request);
 Status checkAddress(const std::string& host, int port);
 
-std::unique_ptr<Exchange> newHttpExchange(HttpClientRequest request,
+// With `rules` only to where they allow; without, anywhere but to link-local, multicast and metadata addresses.
+std::unique_ptr<Exchange> newHttpExchange(HttpClientRequest request, std::shared_ptr<const OutboundRules> rules,
                                           std::function<void(Result<HttpClientResponse>)> done);
-std::unique_ptr<Exchange> newConnectExchange(const std::string& host, int port, std::function<void(Status)> done);
+std::unique_ptr<Exchange> newConnectExchange(const std::string& host, int port,
+                                             std::shared_ptr<const OutboundRules> rules,
+                                             std::function<void(Status)> done);
 
 }  // namespace slipway::transport

@@ -37,6 +37,7 @@ struct Services {
   std::string holder;                                 // of leases: the same for every process on one store
   std::function<void(const ObjectKey&)> wake;         // puts a release's key into the queue; thread-safe
   std::map<ProxyType, TrafficManager*> traffic = {};  // of other kinds of proxy traffic is not managed
+  HttpClient* outbound = nullptr;                     // for URLs that users wrote; none: they are refused
 };
 
 }  // namespace slipway::release

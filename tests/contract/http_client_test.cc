@@ -198,6 +198,61 @@ TEST_F(HttpClientTest, ConnectsToNoMetadataAddress) {
   }
 }
 
+// For URLs of users.
+class GuardedHttpClientTest : public HttpClientTest {
+ protected:
+  void allow(const std::vector<std::string>& ranges) {
+    rules_ = *transport::OutboundRules::create(ranges);
+    client_ = transport::newGuardedHttpClient(*clock_, metrics_, rules_);
+  }
+  std::shared_ptr<transport::OutboundRules> rules_;
+};
+
+TEST_F(GuardedHttpClientTest, ConnectsInsideTheNetworkOnlyWhereAnAdministratorAllowsIt) {
+  std::atomic<int> asked = 0;
+  HttpTestServer server([&](const TestRequest&) {
+    ++asked;
+    return HttpTestServer::answer(200, "ok");
+  });
+  allow({});
+  for (const std::string host : {"127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"}) {
+    const auto refused = get(cat("http://", host, ":", server.port(), "/?token=planted"));
+    EXPECT_EQ(refused.code(), Code::Denied) << host;
+    EXPECT_NE(refused.status().message().find("--allow-outbound"), std::string::npos) << refused.status().message();
+    EXPECT_EQ(refused.status().message().find("planted"), std::string::npos);
+  }
+  EXPECT_EQ(connect("127.0.0.1", server.port()).code(), Code::Denied);
+  EXPECT_EQ(asked, 0);
+  allow({"127.0.0.0/8"});
+  EXPECT_TRUE(get(server.url()));
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(metrics_.value("slipway_http_exchanges_total", {{"type", "outbound"}, {"result", "ok"}}), 1);
+}
+
+TEST_F(GuardedHttpClientTest, NeverAsksOurOwnApiNorFollowsARedirect) {
+  HttpTestServer api([](const TestRequest&) { return HttpTestServer::answer(200, "secret"); });
+  RestServer server([&](const RestServer::Request&) {
+    return RestServer::Answer{.status = 302, .body = "moved", .headers = {{"Location", api.url()}}};
+  });
+  allow({"127.0.0.1"});
+  rules_->protectPort(static_cast<std::uint16_t>(api.port()));
+  EXPECT_EQ(get(api.url()).code(), Code::Denied);
+  const auto moved = get(server.url("/"));
+  ASSERT_TRUE(moved) << moved.status().message();
+  EXPECT_EQ(moved->status, 302);
+}
+
+TEST_F(GuardedHttpClientTest, KeepsAtMost64KiBOfAnAnswer) {
+  RestServer server([](const RestServer::Request&) { return RestServer::Answer{.body = std::string(200'000, 'x')}; });
+  allow({"127.0.0.1"});
+  HttpClientRequest request;
+  request.url = server.url("/");
+  request.bodyLimit = 1U << 20U;
+  const auto response = send(request);
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->body.size(), 64U << 10U);
+}
+
 TEST_F(HttpClientTest, ChecksCertificatesUnlessToldNotTo) {
   const TestCertificate certificate;
   HttpTestServer server([](const TestRequest&) { return HttpTestServer::answer(200, "ok"); }, &certificate);
