@@ -1,25 +1,58 @@
 #include "reconciler/release/active_run.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace slipway::release {
 
+void Mailbox::expect(const std::vector<std::string>& operations) {
+  const std::lock_guard lock(mutex_);
+  outstanding_.insert(operations.begin(), operations.end());
+}
+
+void Mailbox::setEager(bool eager) {
+  const std::lock_guard lock(mutex_);
+  eager_ = eager;
+}
+
 void Mailbox::put(Message message) {
+  bool urgent = false;
+  std::optional<SteadyTime> due;
   {
     const std::lock_guard lock(mutex_);
-    messages_.push_back(std::move(message));
+    if (message.result.has_value()) {
+      outstanding_.erase(message.operationId);
+      urgent = message.result->outcome != StepResult::Outcome::Done || eager_ || outstanding_.empty();
+    }
+    if (const SteadyTime now = clock_.steady(); !urgent && gatheredAt_ <= now) {
+      due = gatheredAt_ = now + kGather;
+    }
+    waiting_.push_back({std::move(message), urgent});
   }
-  wake_();
+  if (urgent) {
+    wake_();
+  } else if (due.has_value()) {
+    clock_.startTimer(*due, [wake = wake_] { wake(); });
+  }
 }
 
 std::vector<Message> Mailbox::peek() const {
   const std::lock_guard lock(mutex_);
-  return messages_;
+  std::vector<Message> out;
+  if (clock_.steady() < gatheredAt_ &&
+      std::none_of(waiting_.begin(), waiting_.end(), [](const Waiting& one) { return one.urgent; })) {
+    return out;
+  }
+  out.reserve(waiting_.size());
+  for (const Waiting& one : waiting_) {
+    out.push_back(one.message);
+  }
+  return out;
 }
 
 void Mailbox::drop(std::size_t count) {
   const std::lock_guard lock(mutex_);
-  messages_.erase(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(count));
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 void FetchSlot::set(Fetched fetched) {

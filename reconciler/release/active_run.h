@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "reconciler/base/clock.h"
 #include "reconciler/planner/plan.h"
 #include "reconciler/ports/artifact_source.h"
 #include "reconciler/ports/leases.h"
@@ -26,19 +27,38 @@ struct Message {
 };
 
 // Where steps put what came back, from any thread, until the reconciler has made it durable. Thread-safe.
+//
+// News on which nothing depends yet is gathered for a moment, so that it makes one record instead of many: that a part
+// of a step began, or that a server is done while others are not. Losing it in a crash costs a look at the server.
 class Mailbox {
  public:
-  explicit Mailbox(std::function<void()> wake) : wake_(std::move(wake)) {}
+  static constexpr Duration kGather = std::chrono::milliseconds(500);
 
+  // The clock outlives everybody who puts something in.
+  Mailbox(Clock& clock, std::function<void()> wake) : clock_(clock), wake_(std::move(wake)) {}
+
+  // Operations that were started: the last of them to end is urgent.
+  void expect(const std::vector<std::string>& operations);
+  // Whether steps wait for the end of any single one: then each is urgent.
+  void setEager(bool eager);
   void put(Message message);
-  // All that waits, oldest first; it stays until `drop`.
+  // All that waits, oldest first, as soon as one is urgent or it was gathered for long enough; it stays until `drop`.
   std::vector<Message> peek() const;
   void drop(std::size_t count);
 
  private:
+  struct Waiting {
+    Message message;
+    bool urgent;
+  };
+
+  Clock& clock_;
   std::function<void()> wake_;
   mutable std::mutex mutex_;
-  std::vector<Message> messages_;
+  std::vector<Waiting> waiting_;
+  std::set<std::string> outstanding_;
+  SteadyTime gatheredAt_{};  // when what is not urgent is due
+  bool eager_ = false;
 };
 
 // The outcome of resolving and fetching a source.

@@ -24,7 +24,7 @@ std::shared_ptr<ActiveRun> ReleaseReconciler::activeRun(const ObjectKey& release
   if (active == nullptr || uid != runUid) {
     uid = runUid;
     active = std::make_shared<ActiveRun>();
-    active->mailbox = std::make_shared<Mailbox>([wake = services_.wake, release] { wake(release); });
+    active->mailbox = std::make_shared<Mailbox>(services_.clock, [wake = services_.wake, release] { wake(release); });
     services_.metrics.set("slipway_runs_open", {}, static_cast<double>(active_.size()));
   }
   return active;

@@ -503,14 +503,37 @@ Status RunDriver::checkRecorded(const std::vector<planner::PlannedStep>& wave) c
   return Status::ok();
 }
 
+// Whether servers wait for those at work on the same step to make room.
+bool RunDriver::othersWait(const std::vector<planner::PlannedStep>& fresh) const {
+  std::set<StepKind> atWork;
+  for (const planner::PlannedStep& step : fresh) {
+    atWork.insert(step.ref.kind);
+  }
+  for (const RunTarget& target : run_.status.targets) {
+    for (const auto& [kind, record] : target.steps) {
+      if (active_.inFlight.contains(record.operationId)) {
+        atWork.insert(kind);
+      }
+    }
+  }
+  return std::any_of(run_.status.targets.begin(), run_.status.targets.end(), [&](const RunTarget& target) {
+    return !target.gone && std::any_of(atWork.begin(), atWork.end(),
+                                       [&](StepKind kind) { return target.stateOf(kind) == StepState::Pending; });
+  });
+}
+
 void RunDriver::launch(const std::vector<planner::PlannedStep>& wave) {
+  active_.mailbox->setEager(othersWait(wave));
   if (wave.empty()) {
     return;
   }
+  std::vector<std::string> operations;
   for (const planner::PlannedStep& step : wave) {
     active_.inFlight.insert(step.operationId);
     active_.notBefore.erase(step.ref);
+    operations.push_back(step.operationId);
   }
+  active_.mailbox->expect(operations);
   launcher_.start(launchContext(), wave, launchEvents());
 }
 

@@ -48,6 +48,7 @@ class RunDriver {
   void measurePhase(RunPhase next) const;
   bool moves(const RunTarget& target) const;
   Status checkRecorded(const std::vector<planner::PlannedStep>& wave) const;
+  bool othersWait(const std::vector<planner::PlannedStep>& fresh) const;
   void launch(const std::vector<planner::PlannedStep>& wave);
   void takeTraffic(const Message& message);
   // True when it was not under way yet.
