@@ -119,4 +119,11 @@ Result<const KindInfo*> KindNames::byName(const std::string& given) {
                                    "\"; Slipway's own are release, destination, server and releaserun"));
 }
 
+void splitSlash(std::string& kind, std::string& name) {
+  if (const std::size_t slash = kind.find('/'); slash != std::string::npos && name.empty()) {
+    name = kind.substr(slash + 1);
+    kind.resize(slash);
+  }
+}
+
 }  // namespace slipway::cli

@@ -39,4 +39,7 @@ class KindNames {
   std::deque<KindInfo> found_;
 };
 
+// "release/shop" may stand for "release shop".
+void splitSlash(std::string& kind, std::string& name);
+
 }  // namespace slipway::cli

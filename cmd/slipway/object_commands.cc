@@ -63,14 +63,6 @@ struct GetFlags {
   std::string output = "text";
 };
 
-// "release/shop" may stand for "release shop".
-void splitSlash(std::string& kind, std::string& name) {
-  if (const std::size_t slash = kind.find('/'); slash != std::string::npos && name.empty()) {
-    name = kind.substr(slash + 1);
-    kind.resize(slash);
-  }
-}
-
 // Who owns which field is long and of interest to few.
 void dropManagedFields(Json& answer) {
   const auto drop = [](Json& object) {

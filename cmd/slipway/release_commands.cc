@@ -1,11 +1,15 @@
+#include <algorithm>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 
 #include "cmd/slipway/commands.h"
 #include "cmd/slipway/follow.h"
+#include "cmd/slipway/kind_names.h"
 #include "cmd/slipway/release_lists.h"
+#include "cmd/slipway/run_description.h"
 #include "cmd/slipway/run_logs.h"
+#include "reconciler/api/meta.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::cli {
@@ -132,6 +136,54 @@ int releases(Context& context, const ReleasesFlags& flags) {
   return kConverged;
 }
 
+struct DescribeFlags {
+  std::string kind;
+  std::string name;
+};
+
+// The Events about one object, oldest first.
+std::vector<ObjectPtr> eventsAbout(client::ApiClient& api, const Json& object) {
+  const ObjectMeta meta = metaFromJson(object);
+  const auto listed = api.list(kEvent, meta.ns);
+  std::vector<ObjectPtr> out;
+  for (const ObjectPtr& event : listed ? listed->items : std::vector<ObjectPtr>()) {
+    const Json* uid = event->at({"involvedObject", "uid"});
+    if (uid != nullptr && uid->isString() && uid->asString() == meta.uid) {
+      out.push_back(event);
+    }
+  }
+  std::stable_sort(out.begin(), out.end(), [](const ObjectPtr& left, const ObjectPtr& right) {
+    return left->getString("lastTimestamp") < right->getString("lastTimestamp");
+  });
+  return out;
+}
+
+int describe(Context& context, DescribeFlags flags) {
+  splitSlash(flags.kind, flags.name);
+  auto api = context.client();
+  if (!api) {
+    return context.fail(api.status());
+  }
+  KindNames names(context);
+  const auto kind = names.byName(flags.kind);
+  const bool isRun = kind && (*kind)->kind == kReleaseRun.kind;
+  if (!isRun && (!kind || (*kind)->kind != kRelease.kind)) {
+    return context.badInput(
+        cat("describe shows a run or a release, not '", flags.kind, "'; kubectl describe shows other kinds"));
+  }
+  if (flags.name.empty()) {
+    return context.badInput(cat("which ", flags.kind, "? slipway describe ", flags.kind, " NAME"));
+  }
+  const auto object = (*api)->get(isRun ? kReleaseRun : kRelease, {context.ns(), flags.name});
+  if (!object) {
+    return context.fail(object.status());
+  }
+  const std::vector<ObjectPtr> events = eventsAbout(**api, *object);
+  const WallTime now = context.clock().wall();
+  context.print(isRun ? describeRun(*object, events, now) : describeRelease(*object, events, now));
+  return kConverged;
+}
+
 struct LogFlags {
   std::string name;
   LogOptions options;
@@ -176,6 +228,15 @@ void addReleaseCommands(CLI::App& program, Context& context) {
   command->footer("Example:\n  slipway history shop");
   command->callback([&context, historyFlags] {
     context.action = [&context, historyFlags] { return history(context, *historyFlags); };
+  });
+
+  auto describeFlags = std::make_shared<DescribeFlags>();
+  command = program.add_subcommand("describe", "all that is recorded of a run or a release, with its Events");
+  command->add_option("kind", describeFlags->kind, "run or release; or KIND/NAME")->required();
+  command->add_option("name", describeFlags->name, "its name");
+  command->footer("Examples:\n  slipway describe run shop-7\n  slipway describe release shop");
+  command->callback([&context, describeFlags] {
+    context.action = [&context, describeFlags] { return describe(context, *describeFlags); };
   });
 
   auto placedFlags = std::make_shared<ReleasesFlags>();

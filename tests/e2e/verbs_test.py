@@ -73,6 +73,11 @@ class Verbs(Scenario):
         processes.wait_for(lambda: 'prepared 2/2' in self.slipway(app, 'status', 'shop', code=3), 20, 'the count of a paused run')
         self.slipway(app, 'resume', 'shop', '--wait')
         self.assertEqual(['1.0.0'] * 2, app.links())
+        described = self.slipway(app, 'describe', f'run/{name}')
+        for part in ('Outcome:      Completed', 'Paused', 'commit', 'prepare', 'switch', 'Events:'):
+            self.assertIn(part, described)
+        self.assertIn(name, self.slipway(app, 'describe', 'release', 'shop'))
+        self.assertIn('kubectl describe', self.slipway(app, 'describe', 'server', 'web1', code=2))
 
     def test_a_lock_is_only_broken_by_force_and_says_who_holds_it(self):
         app = self.application()
