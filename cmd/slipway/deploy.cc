@@ -1,7 +1,7 @@
 #include "cmd/slipway/deploy.h"
 
 #include "cmd/slipway/follow.h"
-#include "cmd/slipway/text_table.h"
+#include "cmd/slipway/views/text_table.h"
 #include "reconciler/base/strings.h"
 #include "reconciler/client/resource_watch.h"
 

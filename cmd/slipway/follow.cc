@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cmd/slipway/text_table.h"
+#include "cmd/slipway/views/text_table.h"
 #include "reconciler/api/run.h"
 #include "reconciler/base/strings.h"
 #include "reconciler/client/resource_watch.h"

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cmd/slipway/context.h"
-#include "cmd/slipway/release_tree.h"
+#include "cmd/slipway/views/release_tree.h"
 #include "reconciler/api/kinds.h"
 
 namespace slipway::cli {

@@ -5,7 +5,7 @@
 #include "cmd/slipway/apply.h"
 #include "cmd/slipway/commands.h"
 #include "cmd/slipway/follow.h"
-#include "cmd/slipway/text_table.h"
+#include "cmd/slipway/views/text_table.h"
 #include "reconciler/base/strings.h"
 #include "reconciler/client/resource_watch.h"
 

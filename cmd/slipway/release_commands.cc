@@ -6,9 +6,9 @@
 #include "cmd/slipway/commands.h"
 #include "cmd/slipway/follow.h"
 #include "cmd/slipway/kind_names.h"
-#include "cmd/slipway/release_lists.h"
-#include "cmd/slipway/run_description.h"
 #include "cmd/slipway/run_logs.h"
+#include "cmd/slipway/views/release_lists.h"
+#include "cmd/slipway/views/run_description.h"
 #include "reconciler/api/meta.h"
 #include "reconciler/base/strings.h"
 

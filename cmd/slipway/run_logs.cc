@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "cmd/slipway/follow.h"
-#include "cmd/slipway/text_table.h"
+#include "cmd/slipway/views/text_table.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::cli {

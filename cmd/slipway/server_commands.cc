@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cmd/slipway/commands.h"
-#include "cmd/slipway/text_table.h"
+#include "cmd/slipway/views/text_table.h"
 #include "providers/transport/host_keys.h"
 #include "reconciler/api/destination.h"
 #include "reconciler/base/strings.h"

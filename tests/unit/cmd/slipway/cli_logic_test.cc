@@ -6,8 +6,8 @@
 #include "cmd/slipway/follow.h"
 #include "cmd/slipway/manifests.h"
 #include "cmd/slipway/plan_preview.h"
-#include "cmd/slipway/release_lists.h"
-#include "cmd/slipway/text_table.h"
+#include "cmd/slipway/views/release_lists.h"
+#include "cmd/slipway/views/text_table.h"
 #include "reconciler/base/strings.h"
 #include "tests/support/temp_dir.h"
 

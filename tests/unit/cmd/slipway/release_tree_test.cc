@@ -1,4 +1,4 @@
-#include "cmd/slipway/release_tree.h"
+#include "cmd/slipway/views/release_tree.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cmd/slipway/run_description.h"
+#include "cmd/slipway/views/run_description.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "cmd/slipway/text_table.h"
+#include "cmd/slipway/views/text_table.h"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
-#include "cmd/slipway/run_description.h"
+#include "cmd/slipway/views/run_description.h"
 
 #include <algorithm>
 
-#include "cmd/slipway/release_lists.h"
-#include "cmd/slipway/text_table.h"
+#include "cmd/slipway/views/release_lists.h"
+#include "cmd/slipway/views/text_table.h"
 #include "reconciler/api/run.h"
 #include "reconciler/base/strings.h"
 

@@ -1,6 +1,6 @@
-#include "cmd/slipway/release_tree.h"
+#include "cmd/slipway/views/release_tree.h"
 
-#include "cmd/slipway/text_table.h"
+#include "cmd/slipway/views/text_table.h"
 #include "reconciler/api/run.h"
 #include "reconciler/base/strings.h"
 

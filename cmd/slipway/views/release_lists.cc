@@ -1,10 +1,10 @@
-#include "cmd/slipway/release_lists.h"
+#include "cmd/slipway/views/release_lists.h"
 
 #include <algorithm>
 #include <map>
 #include <tuple>
 
-#include "cmd/slipway/text_table.h"
+#include "cmd/slipway/views/text_table.h"
 #include "reconciler/api/run.h"
 #include "reconciler/base/strings.h"
 
