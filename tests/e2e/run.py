@@ -12,8 +12,7 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STORIES = os.path.join(HERE, 'stories')
-sys.path[:0] = [HERE, STORIES]
+sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
 
@@ -49,7 +48,7 @@ def main():
     os.environ['SLIPWAY_BIN'] = os.path.abspath(arguments.bin)
     # An end from outside still ends what the tests started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit('ended by SIGTERM'))
-    found = [unittest.TestLoader().discover(folder, '*_test.py') for folder in (HERE, STORIES)]
+    found = unittest.defaultTestLoader.discover(HERE, '*_test.py')
     tests = [test for test in flatten(found) if re.search(arguments.filter, test.id())]
     result = unittest.TextTestRunner(sys.stdout, verbosity=2, resultclass=Result, failfast=False).run(unittest.TestSuite(tests))
     reasons = {reason for _, reason in result.skipped}

@@ -1,0 +1,1 @@
+"""Stories of one subject each; run.py finds them."""
