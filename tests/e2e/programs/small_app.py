@@ -12,7 +12,7 @@ with open('version.txt') as file:
 if os.path.exists('broken'):
     sys.exit('this version does not start')
 time.sleep(0.5)
-listener = socket.create_server(('', int(os.environ['PORT'])), backlog=1024, reuse_port=False)
+listener = socket.create_server((os.environ.get('ADDRESS', ''), int(os.environ['PORT'])), backlog=1024, reuse_port=False)
 while True:
     connection, _ = listener.accept()
     with connection:
