@@ -103,15 +103,17 @@ void checkOverlap(Encoder& out, const Layout& layout) {
   }
 }
 
-void encodeBuild(Encoder& out, const BuildStep& step) {
-  out.line("build.name", step.name);
-  out.text(cat("build step ", step.name, ": run"), step.run);
+// A build step or a hook: `what` for messages.
+template <typename Step>
+void encodeCommand(Encoder& out, const std::string& what, const Step& step) {
+  out.line(cat(what, ": name"), step.name);
+  out.text(cat(what, ": run"), step.run);
   out.number(wholeSeconds(step.timeout));
   out.number(step.idempotent ? 1 : 0);
   out.number(static_cast<std::int64_t>(step.env.size()));
   for (const auto& [name, value] : step.env) {
-    out.require(isVariableName(name), cat("build step ", step.name, ": env"), name, "is no variable name");
-    out.text(cat("build step ", step.name, ": env ", name), cat(name, "=", value));
+    out.require(isVariableName(name), cat(what, ": env"), name, "is no variable name");
+    out.text(cat(what, ": env ", name), cat(name, "=", value));
   }
 }
 
@@ -140,7 +142,7 @@ struct ActionEncoder {
     out.paths("layout.requiredFiles", request.layout.requiredFiles);
     out.number(static_cast<std::int64_t>(step.build.size()));
     for (const BuildStep& build : step.build) {
-      encodeBuild(out, build);
+      encodeCommand(out, cat("build step ", build.name), build);
     }
   }
   void operator()(const CheckStep& step) const {
@@ -210,6 +212,14 @@ struct ActionEncoder {
       out.name("keep", id);
     }
   }
+  void operator()(const HookStep& step) const {
+    if (step.releaseId.empty()) {
+      out.line("version", "");
+    } else {
+      out.name("version", step.releaseId);
+    }
+    encodeCommand(out, cat("hook ", step.name), step);
+  }
   void operator()(const AbortStep& step) const { out.name("operation", step.operationId); }
 };
 
@@ -247,8 +257,8 @@ Result<std::string> encodeRequest(const StepRequest& request, Duration remaining
 }
 
 std::string_view stepName(const StepAction& action) {
-  static constexpr std::string_view kNames[] = {"observe", "prepare", "check",  "switch", "process",
-                                                "verify",  "undo",    "retire", "abort",  "place"};
+  static constexpr std::string_view kNames[] = {"observe", "prepare", "check", "switch", "process", "verify",
+                                                "undo",    "retire",  "abort", "place",  "hook"};
   return kNames[action.index()];
 }
 

@@ -294,16 +294,9 @@ Result<ReleaseSpec> releaseSpecFromJson(const Json& json) {
   if (const Json* traffic = fields.child("traffic"); traffic != nullptr && traffic->isObject()) {
     readTraffic(*traffic, out.traffic.emplace(), fields);
   }
+  readHooks(fields.child("hooks"), out.hooks, fields);
   FieldReader rollback(fields.child("rollback"), "spec.rollback");
   rollback.readEnum("policy", {"Automatic", "Freeze", "None"}, out.rollback);
-  if (const Json* resources = fields.child("resources"); resources != nullptr && resources->isObject()) {
-    ResourceNeeds& needs = out.resources.emplace();
-    FieldReader reader(resources, "spec.resources");
-    reader.read("cpu", needs.cpu);
-    reader.read("memory", needs.memory);
-    reader.read("disk", needs.disk);
-    fields.merge(reader);
-  }
   FieldReader concurrency(fields.child("concurrency"), "spec.concurrency");
   concurrency.read("maxParallel", out.maxParallel);
   FieldReader timeouts(fields.child("timeouts"), "spec.timeouts");
@@ -336,11 +329,10 @@ Json toJson(const ReleaseSpec& spec) {
   if (spec.traffic.has_value()) {
     out["traffic"] = toJson(*spec.traffic);
   }
-  out["rollback"] = Json::object({{"policy", policyName(spec.rollback)}});
-  if (spec.resources.has_value()) {
-    out["resources"] = Json::object(
-        {{"cpu", spec.resources->cpu}, {"memory", spec.resources->memory}, {"disk", spec.resources->disk}});
+  if (!spec.hooks.empty()) {
+    out["hooks"] = toJson(spec.hooks);
   }
+  out["rollback"] = Json::object({{"policy", policyName(spec.rollback)}});
   out["concurrency"] = Json::object({{"maxParallel", spec.maxParallel}});
   out["timeouts"] = Json::object({{"prepare", formatDuration(spec.prepareTimeout)}});
   out["suspend"] = spec.suspend;

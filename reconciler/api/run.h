@@ -38,7 +38,7 @@ bool mayFollow(RunPhase from, RunPhase to);
 // Sync looks at a server that ran out of room and makes some, before Prepare is tried again there. With slots: Place
 // points the new version's slot at it; Confirm verifies once more before traffic grows; ScaleDown stops the old
 // version's instance; Recheck verifies the old one before traffic goes back; Withdraw stops the new one's. Traffic is a
-// change of what the proxies send where: of the whole run, not of one target.
+// change of what the proxies send where, Hook one of spec.hooks: of the whole run, not of one target.
 enum class StepKind {
   Prepare,
   Sync,
@@ -56,6 +56,7 @@ enum class StepKind {
   Withdraw,
   Retire,
   Traffic,
+  Hook,
 };
 inline constexpr std::array kStepKinds{StepKind::Prepare, StepKind::Sync,      StepKind::Check, StepKind::Stop,
                                        StepKind::Place,   StepKind::Switch,    StepKind::Start, StepKind::Verify,
@@ -143,6 +144,13 @@ struct TrafficChange {
   bool operator==(const TrafficChange&) const = default;
 };
 
+// What became of one of spec.hooks: the server it ran on, or was sent for.
+struct HookRecord {
+  std::string server;
+  StepRecord record;
+  bool operator==(const HookRecord&) const = default;
+};
+
 // What an analysis step of a canary came to.
 struct AnalysisRecord {
   std::string verdict;  // Successful, Failed, Inconclusive; empty: it goes on
@@ -197,6 +205,8 @@ struct RunStatus {
   int canaryStep = 0;                    // steps of the canary that are behind
   TrafficChange traffic;
   std::map<std::string, AnalysisRecord> analyses;  // by the number of the step
+  // By "<hook>", "<hook>/<server>" where it runs on each, "<hook>/<server>/back" where a server is taken back.
+  std::map<std::string, HookRecord> hooks;
   std::vector<RunTransition> transitions;
   std::vector<RunTarget> targets;
   bool operator==(const RunStatus&) const = default;

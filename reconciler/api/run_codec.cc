@@ -222,6 +222,15 @@ void readAnalyses(const Json* json, std::map<std::string, AnalysisRecord>& out) 
   }
 }
 
+void readHookRecords(const Json* json, std::map<std::string, HookRecord>& out) {
+  if (json == nullptr || !json->isObject()) {
+    return;
+  }
+  for (const auto& [key, hook] : json->asObject()) {
+    out[key] = {hook.getString("server"), recordFromJson(hook)};
+  }
+}
+
 void readWaits(const Json* json, std::map<std::string, RunWait>& out) {
   if (json == nullptr || !json->isObject()) {
     return;
@@ -259,6 +268,7 @@ Status readRunStatus(const Json* json, RunStatus& out) {
   fields.read("canaryStep", out.canaryStep);
   out.traffic = trafficFromJson(fields.child("traffic"));
   readAnalyses(fields.child("analyses"), out.analyses);
+  readHookRecords(fields.child("hooks"), out.hooks);
   readTransitions(fields.child("transitions"), out.transitions);
   if (const Json* targets = fields.child("targets"); targets != nullptr && targets->isArray()) {
     for (const Json& target : targets->asArray()) {
@@ -323,6 +333,11 @@ Json toJson(const RunStatus& status) {
   for (const auto& [step, analysis] : status.analyses) {
     out["analyses"][step] =
         Json::object({{"verdict", analysis.verdict}, {"message", analysis.message}, {"at", analysis.at}});
+  }
+  for (const auto& [key, hook] : status.hooks) {
+    Json record = toJson(hook.record);
+    record["server"] = hook.server;
+    out["hooks"][key] = std::move(record);
   }
   for (const RunTransition& row : status.transitions) {
     Json item = Json::object({{"phase", phaseName(row.phase)}, {"enteredAt", row.enteredAt}});

@@ -20,7 +20,7 @@ constexpr std::array<std::pair<RunPhase, std::string_view>, 11> kPhases{{
     {RunPhase::Cancelled, "Cancelled"},
 }};
 
-constexpr std::array<std::pair<StepKind, std::string_view>, 16> kSteps{{
+constexpr std::array<std::pair<StepKind, std::string_view>, 17> kSteps{{
     {StepKind::Prepare, "prepare"},
     {StepKind::Check, "check"},
     {StepKind::Stop, "stop"},
@@ -37,6 +37,7 @@ constexpr std::array<std::pair<StepKind, std::string_view>, 16> kSteps{{
     {StepKind::Recheck, "recheck"},
     {StepKind::Withdraw, "withdraw"},
     {StepKind::Traffic, "traffic"},
+    {StepKind::Hook, "hook"},
 }};
 
 template <typename Table, typename Value>

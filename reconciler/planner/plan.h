@@ -30,6 +30,8 @@ struct PlanInput {
   std::map<StepRef, Duration> cooling;
   // How much of the waits that plans asked for has passed.
   std::map<std::string, Duration> waited;
+  // As `cooling`, for hooks, by their key in RunStatus::hooks.
+  std::map<std::string, Duration> coolingHooks = {};
 };
 
 struct PlannedStep {
@@ -68,6 +70,16 @@ struct PlannedWait {
   bool operator==(const PlannedWait&) const = default;
 };
 
+// One of spec.hooks that should be running now.
+struct PlannedHook {
+  std::string key;         // in RunStatus::hooks
+  std::size_t hook = 0;    // its place in spec.hooks
+  std::size_t target = 0;  // the server it runs on, or is sent for
+  int attempt = 1;
+  std::string operationId;  // "<run uid>.hook.<name>.<server>.<attempt>"
+  bool operator==(const PlannedHook&) const = default;
+};
+
 // The next thing to do, as a value: printable, comparable, replayable.
 struct Plan {
   RunPhase phase = RunPhase::Pending;  // a terminal one is the outcome
@@ -78,6 +90,7 @@ struct Plan {
   std::vector<PlannedStep> wave;          // what should be running now; parts of it may be so already
   std::vector<std::string> abort;         // operations to kill
   std::optional<PlannedTraffic> traffic;  // never together with a wave
+  std::vector<PlannedHook> hooks;         // with a wave only where everything is seen to its end
   std::optional<PlannedAnalysis> analysis;
   std::optional<PlannedWait> wait;
   std::optional<Duration> checkAgain;

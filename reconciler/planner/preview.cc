@@ -42,6 +42,7 @@ std::string note(const RunSpec& run, StepKind kind) {
     case StepKind::Recheck:
     case StepKind::Withdraw:
     case StepKind::Traffic:
+    case StepKind::Hook:
       return "";
   }
   return "";
@@ -97,6 +98,8 @@ class Rehearsal {
     } else if (plan.analysis.has_value()) {
       progress_.analyses[std::to_string(plan.analysis->step)].verdict = "Successful";
       add(cat("; then it is judged by ", join(plan.analysis->templates, ", ")));
+    } else if (!plan.hooks.empty()) {
+      call(plan.hooks);
     } else if (plan.traffic.has_value()) {
       change(*plan.traffic);
     } else {
@@ -123,6 +126,20 @@ class Rehearsal {
     note +=
         record.stable.empty() ? "" : cat(", ", 100 - traffic.weight, "% to the old one on ", join(record.stable, ", "));
     out_.push_back({StepKind::Traffic, {}, cat(note, "; read back from the proxies")});
+  }
+
+  void call(const std::vector<PlannedHook>& wave) {
+    const Hook& hook = run_.spec.hooks[wave.front().hook];
+    const std::string what =
+        hook.http.has_value() ? cat(hook.http->method, " ", hook.http->url) : std::string("a command");
+    PreviewWave out{StepKind::Hook, {}, cat(hook.name, " (", hookPointName(hook.at), "): ", what)};
+    for (const PlannedHook& one : wave) {
+      const std::string& server = progress_.targets[one.target].name;
+      out.targets.push_back(server);
+      progress_.hooks[one.key].server = server;
+      progress_.hooks[one.key].record.state = StepState::Done;
+    }
+    out_.push_back(std::move(out));
   }
 
   bool start(const std::vector<PlannedStep>& wave) {

@@ -20,7 +20,8 @@ Stage without(Stage stage, const std::vector<std::size_t>& targets) {
 Plan RunPass::run() {
   const RunDecisions& decided = status_.decisions;
   if (!decided.revert.empty()) {
-    return undoing();
+    const std::optional<Plan> ending = endHooks(RunPhase::RollingBack);
+    return ending.has_value() ? *ending : undoing();
   }
   if (!decided.abort.empty()) {
     return decided.commit.empty() ? cancelling() : decide(Decision::Revert, abortReason(), "the run was stopped");
@@ -62,6 +63,7 @@ Plan RunPass::at(RunPhase phase, std::string reason, std::string message) {
 
 Plan RunPass::outcome(RunPhase phase, std::string reason, std::string message) {
   plan_.wave.clear();
+  plan_.hooks.clear();
   plan_.checkAgain.reset();
   return at(phase, std::move(reason), std::move(message));
 }
@@ -80,6 +82,11 @@ std::string RunPass::failures(StepKind kind, const Stage& stage) const {
 }
 
 Plan RunPass::preparing() {
+  for (const HookPoint point : {HookPoint::Backup, HookPoint::BeforeBuild}) {
+    if (std::optional<Plan> next = hooksOfRun(point, RunPhase::Preparing)) {
+      return *next;
+    }
+  }
   const Stage prepare = surveyAll(StepKind::Prepare);
   count("prepared", prepare);
   if (!prepare.idle()) {
@@ -98,10 +105,12 @@ Plan RunPass::preparing() {
               cat("making version ", input_.run.version, " ready on ", prepare.total, " servers"));
   }
   if (!prepare.failed.empty()) {
-    return outcome(
-        RunPhase::Failed, "PrepareFailed",
-        cat(prepare.failed.size(), " of ", prepare.total,
-            " servers could not be made ready, nothing was switched: ", failures(StepKind::Prepare, prepare)));
+    return failing("PrepareFailed", cat(prepare.failed.size(), " of ", prepare.total,
+                                        " servers could not be made ready, nothing was switched: ",
+                                        failures(StepKind::Prepare, prepare)));
+  }
+  if (std::optional<Plan> next = hooksOfRun(HookPoint::AfterBuild, RunPhase::Preparing)) {
+    return *next;
   }
   return gate();
 }
@@ -141,8 +150,11 @@ Plan RunPass::gate() {
     return at(RunPhase::Preparing, "PreparationLost", "a prepared release was changed or is gone: making it again");
   }
   if (!check.failed.empty()) {
-    return outcome(RunPhase::Failed, "GateClosed",
+    return failing("GateClosed",
                    cat("the gate stays closed, nothing was switched: ", failures(StepKind::Check, check)));
+  }
+  if (std::optional<Plan> next = hooksOfRun(HookPoint::BeforeSwitch, RunPhase::Preparing)) {
+    return *next;
   }
   return decide(Decision::Commit, "GateOpen", cat("all ", check.total, " servers are ready"));
 }
@@ -162,18 +174,22 @@ Plan RunPass::failed(StepKind kind, const std::string& message) {
   const std::string reason = verification                ? "VerificationFailed"
                              : kind == StepKind::Switch  ? "PartialSwitch"
                              : kind == StepKind::Traffic ? "TrafficFailed"
+                             : kind == StepKind::Hook    ? "HookFailed"
                                                          : "ActivationFailed";
   // With traffic on both versions there is nothing to leave as it is: a mix is never an end.
   const StrategyType type = input_.run.spec.strategy.type;
   const bool shifting =
       type == StrategyType::BlueGreen || type == StrategyType::Canary || input_.run.spec.slots.has_value();
   if (verification && policy == RollbackPolicy::None && !shifting) {
-    return outcome(RunPhase::Failed, reason, cat(message, " (left as it is: rollback.policy is None)"));
+    return failing(reason, cat(message, " (left as it is: rollback.policy is None)"));
   }
   // A rollback is never itself rolled back: a person decides.
   const bool hold = policy != RollbackPolicy::Automatic || input_.run.reason == RunReason::Rollback ||
                     (!verification && input_.run.spec.strategy.onPartialSwitch == OnPartialSwitch::Hold);
   if (hold) {
+    if (std::optional<Plan> next = hooksOfRun(HookPoint::OnFailure, status_.phase)) {
+      return *next;
+    }
     return decide(Decision::Hold, reason, cat(message, "; held: resume to try again, abort to undo"));
   }
   return decide(Decision::Revert, reason, message);
@@ -183,6 +199,9 @@ Plan RunPass::takeBack(StepKind kind, Stage stage) {
   std::reverse(stage.ready.begin(), stage.ready.end());
   startAll(kind, stage);
   if (!stage.failed.empty() && stage.idle()) {
+    if (std::optional<Plan> next = hooksOfRun(HookPoint::OnFailure, RunPhase::RollingBack)) {
+      return *next;
+    }
     return at(RunPhase::Paused, "RollbackIncomplete",
               cat("the fleet is mixed: ", stage.failed.size(), " of ", stage.total,
                   " servers could not be taken back: ", failures(kind, stage), "; resume to try again"));
@@ -233,6 +252,9 @@ std::optional<Plan> RunPass::route(const TrafficGoal& goal, const std::string& m
 }
 
 Plan RunPass::retiring(const std::string& note) {
+  if (std::optional<Plan> next = hooksOfRun(HookPoint::AfterSwitch, RunPhase::HealthCheck)) {
+    return *next;
+  }
   const Stage retire = surveyAll(StepKind::Retire);
   if (!retire.idle()) {
     startAll(StepKind::Retire, retire);
@@ -241,7 +263,8 @@ Plan RunPass::retiring(const std::string& note) {
   const std::string stays =
       retire.failed.empty() ? "" : cat("; old releases stay: ", failures(StepKind::Retire, retire));
   return outcome(RunPhase::Completed, "Completed",
-                 cat("version ", input_.run.version, " is live on all ", retire.total, " servers", note, stays));
+                 cat("version ", input_.run.version, " is live on all ", retire.total, " servers", note, stays,
+                     hookNotes(input_)));
 }
 
 Plan RunPass::rolledBack(const std::string& note) {
@@ -249,8 +272,16 @@ Plan RunPass::rolledBack(const std::string& note) {
     plan_.checkAgain = Duration(0);
     return at(RunPhase::RollingBack, status_.decisions.revertReason, status_.decisions.revertMessage);
   }
+  for (const HookPoint point : {HookPoint::AfterRollback, HookPoint::OnFailure}) {
+    if (point == HookPoint::AfterRollback || revertedByFailure()) {
+      if (std::optional<Plan> next = hooksOfRun(point, RunPhase::RollingBack)) {
+        return *next;
+      }
+    }
+  }
   return outcome(RunPhase::RolledBack, status_.decisions.revertReason,
-                 cat("every server is back on what it ran before", note, ": ", status_.decisions.revertMessage));
+                 cat("every server is back on what it ran before", note, ": ", status_.decisions.revertMessage,
+                     hookNotes(input_)));
 }
 
 std::string RunPass::abortReason() const {
@@ -258,13 +289,14 @@ std::string RunPass::abortReason() const {
 }
 
 Plan RunPass::cancelling() {
+  (void)endHooks(status_.phase);
   for (const RunTarget& one : status_.targets) {
     const StepRecord* record = one.step(StepKind::Prepare);
     if (record != nullptr && record->state == StepState::Running) {
       plan_.abort.push_back(record->operationId);
     }
   }
-  if (plan_.abort.empty()) {
+  if (plan_.abort.empty() && plan_.hooks.empty()) {
     return outcome(RunPhase::Cancelled, abortReason(), "the run was stopped before anything was switched");
   }
   return at(status_.phase, "Aborting", cat("stopping the build on ", plan_.abort.size(), " servers"));
@@ -282,6 +314,7 @@ Plan RunPass::paused() {
   if (status_.traffic.record.state == StepState::Running) {
     plan_.traffic = trafficUnderWay(input_);
   }
+  plan_.hooks = runningHooks(input_);
   // What was under way goes on to its end, and counts.
   const Stage prepare = surveyAll(StepKind::Prepare);
   plan_.step = status_.step;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reconciler/planner/hooks.h"
 #include "reconciler/planner/plan.h"
 #include "reconciler/planner/stage.h"
 #include "reconciler/planner/traffic_goal.h"
@@ -57,6 +58,12 @@ class RunPass {
   std::optional<Plan> waiting(const std::string& name, Duration duration, Where where);
   // Brings the proxies to the goal; nothing when they were seen with it.
   std::optional<Plan> route(const TrafficGoal& goal, const std::string& message);
+  // Runs the hooks of a point, and decides what a failure of theirs means: the end, the way back, or a question to a
+  // person. Nothing when they are through.
+  std::optional<Plan> hooks(const HookCall& call, RunPhase phase);
+  std::optional<Plan> hooksOfRun(HookPoint point, RunPhase phase);
+  // The end of a run that failed with nothing switched, or is left as it is.
+  Plan failing(std::string reason, const std::string& message);
   // Removes old releases, then Completed. `note` ends the message.
   Plan retiring(const std::string& note = "");
   // The end of an undo.
@@ -73,6 +80,8 @@ class RunPass {
   Plan gate();
   Plan cancelling();
   Plan paused();
+  std::optional<Plan> endHooks(RunPhase phase);
+  bool revertedByFailure() const;
   std::string abortReason() const;
 };
 

@@ -260,6 +260,9 @@ Plan ShiftPass::finishing() {
     return advance(StepKind::Switch, flip,
                    {RunPhase::Deploying, "Switching", cat("version ", input_.run.version, " becomes the live one")});
   }
+  if (Next next = hooksOfRun(HookPoint::AfterSwitch, RunPhase::HealthCheck)) {
+    return *next;
+  }
   const Targets old = those([&](std::size_t i) { return !target(i).slotBefore.empty(); });
   const Stage down = surveyProcess(StepKind::ScaleDown, old);
   const bool begun = std::any_of(old.begin(), old.end(), [&](std::size_t i) { return !began(i, StepKind::ScaleDown); });

@@ -27,6 +27,8 @@ int maxTries(StepKind kind, const Health& health) {
       return kGateTries;
     case StepKind::Traffic:
       return kTrafficTries;
+    case StepKind::Hook:
+      return kGateTries;
     case StepKind::Verify:
     case StepKind::Confirm:
     case StepKind::Recheck:
@@ -84,6 +86,7 @@ NextTry nextTry(StepKind kind, const StepRecord& record, const ReleaseSpec& spec
     case StepKind::Sync:
     case StepKind::Check:
     case StepKind::Retire:
+    case StepKind::Hook:  // see nextHookTry
       return NextTry::No;
     case StepKind::Stop:
     case StepKind::Place:

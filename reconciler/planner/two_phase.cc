@@ -85,17 +85,20 @@ class Pass final : public RunPass {
 
   // Nothing when the batch is verified and its wait is over.
   std::optional<Plan> deployBatch(std::size_t number) {
+    const Stage flip = surveyOf(StepKind::Switch, number);
+    count("switched", surveyAll(StepKind::Switch));
+    if (std::optional<Plan> next = drain(number)) {
+      return next;
+    }
+    if (std::optional<Plan> next = hooks({HookPoint::Drain, all(number)}, RunPhase::Deploying)) {
+      return next;
+    }
     if (type_ == StrategyType::Recreate) {
       const Stage stop = surveyProcess(StepKind::Stop, number);
       if (!stop.through()) {
         count("stopped", stop);
         return advance(StepKind::Stop, stop, {RunPhase::Deploying, "Stopping", "stopping the application"});
       }
-    }
-    const Stage flip = surveyOf(StepKind::Switch, number);
-    count("switched", surveyAll(StepKind::Switch));
-    if (std::optional<Plan> next = drain(number)) {
-      return next;
     }
     if (!flip.through()) {
       return advance(StepKind::Switch, flip,
@@ -118,7 +121,14 @@ class Pass final : public RunPass {
     if (std::optional<Plan> next = readyForLong(number)) {
       return next;
     }
+    if (std::optional<Plan> next = hooks({HookPoint::Restore, all(number)}, RunPhase::HealthCheck)) {
+      return next;
+    }
     return number + 1 < batches_.size() ? waitAfter(number) : restored();
+  }
+
+  std::vector<std::size_t> all(std::size_t number) const {
+    return those([&](std::size_t i) { return batches_.has(number, i); });
   }
 
   // --- rotation: only of a Rolling behind a proxy of its own
@@ -220,6 +230,9 @@ class Pass final : public RunPass {
       const Stage undo =
           survey(input_, StepKind::Undo, [&](std::size_t i) { return batches_.has(batch, i) && touched(i); });
       if (!undo.through()) {
+        if (std::optional<Plan> next = drainAgain(batch)) {
+          return *next;
+        }
         if (std::optional<Plan> next = withdrawFromRotation(batch)) {
           return *next;
         }
@@ -234,6 +247,9 @@ class Pass final : public RunPass {
         count("restored", restart);
         return takeBack(StepKind::Restart, restart);
       }
+      if (std::optional<Plan> next = restoreBack(batch)) {
+        return *next;
+      }
     }
     count("undone", all);
     if (status_.traffic.number > 0) {
@@ -242,6 +258,33 @@ class Pass final : public RunPass {
       }
     }
     return rolledBack();
+  }
+
+  bool hookBegan(HookPoint point, std::size_t i) const {
+    return std::any_of(status_.hooks.begin(), status_.hooks.end(), [&](const auto& one) {
+      const Hook* hook = hookOf(input_.run.spec, one.first);
+      return hook != nullptr && hook->at == point && goesForward(*hook, one.first) &&
+             one.second.server == target(i).name && one.second.record.tries > 0;
+    });
+  }
+
+  // Servers that were restored already are drained once more. That it fails does not keep us from taking them back.
+  std::optional<Plan> drainAgain(std::size_t number) {
+    const auto live = those([&](std::size_t i) {
+      return batches_.has(number, i) && touched(i) && hookBegan(HookPoint::Restore, i) &&
+             !wasStarted(target(i), StepKind::Undo);
+    });
+    std::optional<Plan> next = hooks({HookPoint::Drain, live, true}, RunPhase::RollingBack);
+    if (next.has_value() && next->phase == RunPhase::Paused) {
+      return std::nullopt;
+    }
+    return next;
+  }
+
+  std::optional<Plan> restoreBack(std::size_t number) {
+    const auto out =
+        those([&](std::size_t i) { return batches_.has(number, i) && (touched(i) || hookBegan(HookPoint::Drain, i)); });
+    return hooks({HookPoint::Restore, out, true}, RunPhase::RollingBack);
   }
 
   // What is to be undone gets no requests; what was is back.

@@ -104,8 +104,19 @@ struct AbortStep {
   std::string operationId;
 };
 
+// Run one of the user's hooks. Effect class E3: where it is not idempotent it is claimed under the operation id before
+// it begins, and one that began and has no result is Unknown, never run again.
+struct HookStep {
+  std::string name;
+  std::string releaseId;  // runs in its directory; empty, or not there: in that of the live release, else in the root
+  std::string run;
+  Duration timeout = std::chrono::minutes(5);
+  bool idempotent = false;
+  std::map<std::string, std::string> env;
+};
+
 using StepAction = std::variant<ObserveStep, PrepareStep, CheckStep, SwitchStep, ProcessStep, VerifyStep, UndoStep,
-                                RetireStep, AbortStep, PlaceStep>;
+                                RetireStep, AbortStep, PlaceStep, HookStep>;
 
 struct StepRequest {
   std::string operationId;  // stable over retries and restarts of the controller; "[a-z0-9.-]+"

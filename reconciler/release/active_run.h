@@ -97,8 +97,10 @@ struct ActiveRun {
   std::set<std::string> inFlight;  // operation ids
   std::set<std::string> aborting;
   std::map<planner::StepRef, SteadyTime> notBefore;
-  std::map<std::string, SteadyTime> waitingSince;  // what of a wait the record does not have yet counts from here
-  std::map<std::string, SteadyTime> flippedAt;     // by target
+  std::map<std::string, SteadyTime> hookNotBefore;  // by key
+  std::set<std::string> hooksToSend;                // recorded by this process as running, and not started yet
+  std::map<std::string, SteadyTime> waitingSince;   // what of a wait the record does not have yet counts from here
+  std::map<std::string, SteadyTime> flippedAt;      // by target
 };
 
 }  // namespace slipway::release

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/release/hooks/hook_records.h"
 
 namespace slipway::release {
 namespace {
@@ -64,6 +65,7 @@ RunSpec rollbackSpec(const Release& release, const ReleaseRun& earlier) {
   spec.spec.destinations = release.spec.destinations;
   // The way there is today's: where instances run and which proxies send requests to them.
   spec.spec.traffic = release.spec.traffic;
+  spec.spec.hooks = release.spec.hooks;
   if (release.spec.slots.has_value() || spec.spec.slots.has_value()) {
     spec.spec.process = release.spec.process;
   }
@@ -86,6 +88,9 @@ RunStatus initialStatus(const RunSpec& spec, const ReleaseRun* basedOn, std::vec
     }
   }
   status.targets = std::move(targets);
+  if (basedOn != nullptr && spec.reason == RunReason::Retry) {
+    keepHooks(*basedOn, status);
+  }
   return status;
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/release/hooks/hook_records.h"
 #include "reconciler/release/new_run.h"
 #include "reconciler/release/run_driver.h"
 #include "reconciler/release/step_records.h"
@@ -12,12 +13,6 @@
 #include "reconciler/release/targets.h"
 
 namespace slipway::release {
-namespace {
-
-// How soon servers that lacked room are looked at again.
-constexpr Duration kRoomInterval = std::chrono::minutes(1);
-
-}  // namespace
 
 ReleaseReconciler::ReleaseReconciler(Services services)
     : services_(std::move(services)),
@@ -70,9 +65,6 @@ class ReleaseReconciler::Visit {
       watchDrift();
     }
     SLIPWAY_RETURN_IF_ERROR(report(started));
-    if (lacksRoom(started)) {
-      return Action{.requeueAfter = kRoomInterval};
-    }
     SLIPWAY_RETURN_IF_ERROR(started);
     if (release_.meta.deleting() && !open()) {
       return letGo();
@@ -231,6 +223,10 @@ class ReleaseReconciler::Visit {
         return Status::ok();
       case Verdict::Effect::PromoteFull:
         run_->status.decisions.promoteFull = formatTime(now());
+        return Status::ok();
+      case Verdict::Effect::PassHooks:
+        run_->status.decisions.pausedAt.clear();
+        takeHooksAsDone(*run_);
         return Status::ok();
       case Verdict::Effect::StartRetry:
         SLIPWAY_RETURN_IF_ERROR(book());
@@ -519,14 +515,9 @@ class ReleaseReconciler::Visit {
     return condition != nullptr && condition->status == "True";
   }
 
-  static bool lacksRoom(const Status& status) { return status.message().starts_with(kInsufficientCapacity); }
-
   static std::string reasonFor(const Status& status) {
     if (status.code() == Code::NotFound) {
       return "DestinationNotFound";
-    }
-    if (lacksRoom(status)) {
-      return "InsufficientCapacity";
     }
     return status.code() == Code::Invalid ? "InvalidSpec" : std::string(codeName(status.code()));
   }

@@ -33,6 +33,7 @@ struct Verdict {
     ResumeRun,
     PromoteStep,
     PromoteFull,
+    PassHooks,
     StartRetry,
     StartRollback,
   } effect = Effect::None;

@@ -64,6 +64,7 @@ void RunDriver::takeMessages() {
     if (run_.status.traffic.record.operationId == message.operationId) {
       takeTraffic(message);
     }
+    takeHook(message);
     if (message.result.has_value()) {
       active_.inFlight.erase(message.operationId);
       active_.aborting.erase(message.operationId);
@@ -325,6 +326,7 @@ planner::Plan RunDriver::planNow() const {
       input.cooling[ref] = left;
     }
   }
+  input.coolingHooks = coolingHooks();
   return planner::strategyFor(run_.spec.spec).plan(input);
 }
 
@@ -352,6 +354,10 @@ Result<Action> RunDriver::advance() {
     if (plan.wait.has_value()) {
       keepWaiting(*plan.wait);
     }
+    if (settleLostHooks(plan.hooks)) {
+      continue;
+    }
+    const std::vector<planner::PlannedHook> hooks = markHooks(plan.hooks);
     std::vector<planner::PlannedStep> fresh;
     for (const planner::PlannedStep& step : plan.wave) {
       if (!active_.inFlight.contains(step.operationId) && !moves(run_.status.targets[step.ref.target])) {
@@ -363,6 +369,7 @@ Result<Action> RunDriver::advance() {
     SLIPWAY_RETURN_IF_ERROR(save());
     SLIPWAY_RETURN_IF_ERROR(checkRecorded(fresh));
     launch(fresh);
+    launchHooks(hooks, plan.hooks.size());
     if (changes) {
       launchTraffic();
     }
@@ -542,6 +549,7 @@ void RunDriver::kill(const std::vector<std::string>& operations) {
     if (!active_.aborting.insert(operation).second) {
       continue;
     }
+    killHook(operation);
     for (const RunTarget& target : run_.status.targets) {
       const StepRecord* record = target.step(StepKind::Prepare);
       if (record != nullptr && record->operationId == operation) {

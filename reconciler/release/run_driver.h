@@ -54,6 +54,15 @@ class RunDriver {
   // True when it was not under way yet.
   bool markTraffic(const planner::PlannedTraffic& traffic);
   void launchTraffic();
+  void takeHook(const Message& message);
+  // True when one was found of which nobody can know what became: plan anew.
+  bool settleLostHooks(const std::vector<planner::PlannedHook>& hooks);
+  // Those that were not under way yet.
+  std::vector<planner::PlannedHook> markHooks(const std::vector<planner::PlannedHook>& hooks);
+  // `underWay`: with those that were so before.
+  void launchHooks(const std::vector<planner::PlannedHook>& fresh, std::size_t underWay);
+  std::map<std::string, Duration> coolingHooks() const;
+  void killHook(const std::string& operation);
   void kill(const std::vector<std::string>& operations);
   LaunchContext launchContext() const;
   LaunchEvents launchEvents() const;

@@ -50,6 +50,7 @@ Duration timeFor(const ReleaseSpec& spec, StepKind kind) {
     case StepKind::Undo:
     case StepKind::Retire:
     case StepKind::Traffic:
+    case StepKind::Hook:
       return kShortStep;
   }
   return kShortStep;
@@ -170,7 +171,8 @@ StepAction actionFor(const LaunchContext& context, const RunTarget& target, Step
     case StepKind::Sync:
     case StepKind::Retire:
       return RetireStep{context.keep};
-    case StepKind::Traffic:  // not a step of one target
+    case StepKind::Traffic:  // not steps of one target
+    case StepKind::Hook:
       break;
   }
   return ObserveStep{};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/release/hooks/hook_records.h"
 
 namespace slipway::release {
 
@@ -32,8 +33,6 @@ std::string describeResult(const StepResult& result) {
   return result.status.message();
 }
 
-namespace {
-
 void settle(StepRecord& record, const StepResult& result, WallTime now) {
   switch (result.outcome) {
     case StepResult::Outcome::Done:
@@ -56,6 +55,8 @@ void settle(StepRecord& record, const StepResult& result, WallTime now) {
   record.tail = printable(lastLines(result.tail, 50));
   record.alreadyDone = result.alreadyDone;
 }
+
+namespace {
 
 bool isAbout(const StepRecord& record, const std::string& operationId) {
   return record.state == StepState::Running && record.operationId == operationId;
@@ -138,6 +139,7 @@ void forgetConfirmations(RunStatus& status) {
 }
 
 void forgetFailures(RunStatus& status) {
+  forgetHookFailures(status);
   StepRecord& traffic = status.traffic.record;
   if (traffic.state == StepState::Failed || traffic.state == StepState::Unknown) {
     StepRecord fresh;

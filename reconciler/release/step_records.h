@@ -25,6 +25,9 @@ bool applyTraffic(TrafficChange& traffic, const Message& message, WallTime now);
 bool applyResult(RunTarget& target, StepKind kind, const std::string& operationId, const StepResult& result,
                  WallTime now);
 
+// A running record and what became of its operation.
+void settle(StepRecord& record, const StepResult& result, WallTime now);
+
 // A named part of a running step began.
 bool applyProgress(RunTarget& target, StepKind kind, const std::string& operationId, const std::string& phase);
 

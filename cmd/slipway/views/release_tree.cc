@@ -1,5 +1,7 @@
 #include "cmd/slipway/views/release_tree.h"
 
+#include <algorithm>
+
 #include "cmd/slipway/views/text_table.h"
 #include "reconciler/api/run.h"
 #include "reconciler/base/strings.h"
@@ -222,6 +224,23 @@ std::string trafficText(const Json& status) {
   return out;
 }
 
+// In the order in which they began.
+std::vector<NamedStep> hooksOf(const Json& status) {
+  std::vector<NamedStep> out;
+  const Json* hooks = status.find("hooks");
+  if (hooks != nullptr && hooks->isObject()) {
+    for (const auto& [key, record] : hooks->asObject()) {
+      const bool named = key.find('/') != std::string::npos;
+      const std::string server = named ? "" : cat(" on ", oneLine(record.getString("server")));
+      out.push_back({cat("hook ", oneLine(key), server), &record, stateOf(record)});
+    }
+  }
+  std::stable_sort(out.begin(), out.end(), [](const NamedStep& a, const NamedStep& b) {
+    return a.record->getString("startedAt") < b.record->getString("startedAt");
+  });
+  return out;
+}
+
 std::vector<std::string> runFacts(const Tree& tree, const Json& run, WallTime now) {
   const Json* status = run.find("status");
   std::vector<std::string> facts;
@@ -268,8 +287,12 @@ void addRun(Tree& tree, const Json& run, WallTime now) {
   const std::vector<std::string> facts = runFacts(tree, run, now);
   const Json* targets = status == nullptr ? nullptr : status->find("targets");
   const std::size_t count = targets != nullptr && targets->isArray() ? targets->asArray().size() : 0;
+  const std::vector<NamedStep> hooks = status == nullptr ? std::vector<NamedStep>{} : hooksOf(*status);
   for (std::size_t index = 0; index < facts.size(); ++index) {
-    tree.line(count == 0 && index + 1 == facts.size(), facts[index]);
+    tree.line(count == 0 && hooks.empty() && index + 1 == facts.size(), facts[index]);
+  }
+  for (std::size_t index = 0; index < hooks.size(); ++index) {
+    addStep(tree, hooks[index], count == 0 && index + 1 == hooks.size(), now);
   }
   for (std::size_t index = 0; index < count; ++index) {
     addTarget(tree, targets->asArray()[index], index + 1 == count, now);

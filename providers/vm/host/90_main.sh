@@ -30,5 +30,6 @@ case $kind in
   retire) retire ;;
   abort) abort ;;
   place) place ;;
+  hook) hook ;;
 esac
 exit 97

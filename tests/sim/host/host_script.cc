@@ -171,6 +171,18 @@ bool HostScript::readArguments() {
   if (kind == "process") {
     return take(release_) && take(action_) && takeCommand() && take(slot_) && take(port_);
   }
+  if (kind == "hook") {
+    std::string idempotent;
+    std::vector<std::string> variables;
+    const bool whole =
+        take(release_) && take(command_.name) && takeCommand() && take(idempotent) && takeList(variables);
+    command_.idempotent = idempotent == "1";
+    for (const std::string& variable : variables) {
+      const std::size_t equals = variable.find('=');
+      command_.env[variable.substr(0, equals)] = variable.substr(equals + 1);
+    }
+    return whole;
+  }
   if (kind == "verify") {
     std::string timeout, own;
     return take(release_) && takeCommand() && take(slot_) && take(port_) && take(container_) && take(timeout) &&
@@ -224,6 +236,8 @@ void HostScript::run() {
     undo();
   } else if (kind == "place") {
     place();
+  } else if (kind == "hook") {
+    hook();
   } else if (kind == "retire") {
     retire();
   } else {

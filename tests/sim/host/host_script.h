@@ -159,6 +159,8 @@ class HostScript : public std::enable_shared_from_this<HostScript> {
   void check();
   void verify();
   void process();
+  void hook();
+  void hookBody();
   void commandBody(const std::string& what, const std::string& directory, const std::string& okay);
   void switchOver();
   bool arm();

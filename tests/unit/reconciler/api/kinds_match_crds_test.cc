@@ -108,13 +108,20 @@ ReleaseSpec fullSpec() {
                                         .gradualAbort = std::chrono::seconds(10),
                                         .scaleDownDelay = std::chrono::seconds(5)};
   spec.slots = Slots{8081, 8082};
-  spec.resources = ResourceNeeds{};
   spec.health.http = HttpCheck{};
   spec.health.http->host = "h";
   spec.health.tcpPort = 80;
   spec.health.container = ContainerCheck{"web"};
   spec.health.exec = ExecCheck{"true"};
   spec.health.beforeSwitch = ExecCheck{"true"};
+  Hook hook;
+  hook.name = "notify";
+  hook.run = "true";
+  hook.http = HookRequest{.url = "http://h/", .headers = {{"A", "b"}}, .headersSecret = "s", .body = "{}"};
+  hook.scope = HookScope::EachServer;
+  hook.servers = {"web1"};
+  hook.env = {{"A", "b"}};
+  spec.hooks = {hook};
   spec.traffic = TrafficSpec{ProxyType::HaProxy,
                              {"edge1"},
                              "shop",
@@ -132,7 +139,8 @@ ReleaseSpec fullSpec() {
 
 TEST(KindsMatchCrds, ReleaseSpec) {
   std::set<std::string> value;
-  collectValue(toJson(fullSpec()), "", {"build[].env", "destinations[].selector.matchLabels"}, value);
+  collectValue(toJson(fullSpec()), "",
+               {"build[].env", "destinations[].selector.matchLabels", "hooks[].env", "hooks[].http.headers"}, value);
   std::set<std::string> crd = declared("release.yaml", "spec");
   // Other ways to write the same thing.
   for (const char* sugar : {"destinations[].server", "process.none"}) {
@@ -158,6 +166,7 @@ TEST(KindsMatchCrds, DefaultsOfTheCrdAreTheDefaultsOfTheType) {
           "strategy":{"type":"Canary","rolling":{},"blueGreen":{"preview":{"run":"x"}},
                       "canary":{"steps":[{"pause":{}}]}},
           "health":{"http":{},"exec":{"run":"x"},"beforeSwitch":{"exec":{"run":"y"}}},
+          "hooks":[{"name":"a","at":"Backup","http":{"url":"http://h/"}}],
           "traffic":{"type":"caddy","service":"shop"}}})");
   const ReleaseSpec plain = *releaseSpecFromJson(*object.find("spec"));
   parsed->versions.front().schema->applyDefaults(object);
@@ -205,6 +214,9 @@ TEST(KindsMatchCrds, Run) {
   status.traffic = {2, {}, {20, 20, 10}, {"web1"}, {"web2"}};
   status.traffic.record.state = StepState::Running;
   status.analyses["1"] = {"Failed", "m", "at"};
+  status.hooks["backup"].server = "web1";
+  status.hooks["backup"].record = {StepState::Failed, 1,   2,   "op", "a", "b", "c", 5, "http", 3,
+                                   "Timeout",         "m", "t", true};
   status.waits["after-batch-1"] = {"at", 1500};
   status.transitions = {{RunPhase::Pending, "a", "b", "c", "d"}};
   RunTarget target{"web1", "web", "uid", true, "digest", "before", 7, "green", "blue", "a", "1", {}};
@@ -212,7 +224,7 @@ TEST(KindsMatchCrds, Run) {
                                      "fetch",           3, "Timeout", "m",  "t", true};
   status.targets = {target};
   value.clear();
-  collectValue(toJson(status), "", {"targets[].steps", "waits", "analyses"}, value);
+  collectValue(toJson(status), "", {"targets[].steps", "waits", "analyses", "hooks"}, value);
   std::erase_if(value, [](const std::string& path) { return path.starts_with("traffic.change."); });
   EXPECT_EQ(value, declared("releaserun.yaml", "status"));
 

@@ -13,6 +13,7 @@
 #include "tests/support/fake_metrics.h"
 #include "tests/support/fake_objects.h"
 #include "tests/support/fakes/fake_traffic_manager.h"
+#include "tests/support/fakes/held_http_client.h"
 #include "tests/unit/reconciler/release/scripted_provider.h"
 
 namespace slipway {
@@ -97,6 +98,7 @@ class ReleaseStage {
   void restart() {
     provider.loseWaiting();
     traffic.loseWaiting();
+    outbound.loseWaiting();
     woken = true;
     reconciler =
         std::make_unique<release::ReleaseReconciler>(release::Services{objects,
@@ -114,7 +116,8 @@ class ReleaseStage {
                                                                        log,
                                                                        "slipwayd",
                                                                        [this](const ObjectKey&) { woken = true; },
-                                                                       {{ProxyType::Caddy, &traffic}}});
+                                                                       {{ProxyType::Caddy, &traffic}},
+                                                                       &outbound});
   }
 
   // Creates or changes the Release: `spec` is merged over what it has.
@@ -194,6 +197,7 @@ class ReleaseStage {
   FakeMetrics metrics;
   ScriptedProvider provider;
   FakeTrafficManager traffic;  // of every caddy
+  HeldHttpClient outbound;     // where hooks send requests
   FakeSource source;
   FakeLeases leases;
   FakeEvents events;

@@ -83,8 +83,11 @@ class ScriptedProvider final : public Provider {
 
   // "prepare web1"
   static std::string nameOf(const StepRequest& request) {
-    constexpr std::array<std::string_view, 10> kNames{"observe", "prepare", "check",  "switch", "process",
-                                                      "verify",  "undo",    "retire", "abort",  "place"};
+    constexpr std::array<std::string_view, 11> kNames{"observe", "prepare", "check", "switch", "process", "verify",
+                                                      "undo",    "retire",  "abort", "place",  "hook"};
+    if (const auto* hook = std::get_if<HookStep>(&request.action)) {
+      return cat(hook->name, " ", request.target.name);
+    }
     if (const auto* process = std::get_if<ProcessStep>(&request.action);
         process != nullptr && !process->slot.name.empty()) {
       return cat(process->action, "-", process->slot.name, " ", request.target.name);
