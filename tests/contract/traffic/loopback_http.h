@@ -34,11 +34,8 @@ class NamedBackend {
     thread_ = std::jthread([this] { serve(); });
   }
   ~NamedBackend() {
-    stopping_ = true;
-    poke();
-    thread_.join();
-    for (const auto& [fd, text] : connections_) ::close(fd);
-    for (const int fd : {listener_, wake_[0], wake_[1]}) ::close(fd);
+    end();
+    for (const int fd : {wake_[0], wake_[1]}) ::close(fd);
   }
   NamedBackend(const NamedBackend&) = delete;
   NamedBackend& operator=(const NamedBackend&) = delete;
@@ -46,6 +43,15 @@ class NamedBackend {
   const std::string& name() const { return name_; }
   int port() const { return port_; }
   int holding() const { return holding_; }
+  // For good: nobody listens there any more.
+  void end() {
+    if (!thread_.joinable()) return;
+    stopping_ = true;
+    poke();
+    thread_.join();
+    for (const auto& [fd, text] : connections_) ::close(fd);
+    ::close(listener_);
+  }
   void release() {
     released_ = true;
     poke();

@@ -62,6 +62,7 @@ class RealProxy {
 
   TrafficSpec spec;
   int port = unusedPort();
+  int writePort = 0;  // where requests for spec.writeService go; 0: there is none
   TempDir dir;
   NamedBackend web1{"web1"};
   NamedBackend web2{"web2"};
@@ -114,6 +115,7 @@ struct ProxyKind {
 
 ProxyKind nginxKind();
 ProxyKind haproxyKind();
+ProxyKind haproxyWithWritesKind();
 ProxyKind caddyKind();
 ProxyKind newCaddyKind();
 ProxyKind traefikKind();

@@ -298,10 +298,68 @@ TEST_P(TrafficContract, AProxyThatDoesNotRunIsNamedAndItsFilesAreLeftAlone) {
   EXPECT_EQ(weights(read()), (Weights{{"web1", 5}, {"web2", 5}}));
 }
 
+// Two backends over the same servers: reads go to all of them, writes to one that has the others as its backups.
+class WriterContract : public TrafficContract {
+ protected:
+  void expectWriter(const std::string& name) {
+    const std::map<std::string, int> counts = spread(proxy->writePort, 200);
+    EXPECT_EQ(counts, (std::map<std::string, int>{{name, 200}}));
+  }
+  std::string writerSeen() {
+    std::string out;
+    for (const BackendState& state : read().backends) out += state.writer ? state.backend.name + " " : "";
+    return out;
+  }
+};
+
+TEST_P(WriterContract, ReadsGoToAllAndWritesToOne) {
+  adopt({{"web1", 10}, {"web2", 10}, {"web3", 10}});
+  expectShares({{"web1", 1}, {"web2", 1}, {"web3", 1}});
+  EXPECT_EQ(writerSeen(), "web1 ");
+  expectWriter("web1");
+  ok(SetWriter{"web3"});
+  EXPECT_EQ(writerSeen(), "web3 ");
+  expectWriter("web3");
+  expectShares({{"web1", 1}, {"web2", 1}, {"web3", 1}});
+  EXPECT_TRUE(ok(SetWriter{"web3"}).alreadyDone);
+  EXPECT_EQ(run(SetWriter{"web9"}).status.code(), Code::NotFound);
+}
+
+TEST_P(WriterContract, ARestartKeepsTheWriter) {
+  adopt({{"web1", 10}, {"web2", 10}});
+  ok(SetWriter{"web2"});
+  proxy->restart();
+  EXPECT_EQ(writerSeen(), "web2 ");
+  expectWriter("web2");
+}
+
+TEST_P(WriterContract, ABackupTakesTheWritesOfAWriterThatDied) {
+  adopt({{"web1", 10}, {"web2", 10}});
+  ok(SetWriter{"web2"});
+  expectWriter("web2");
+  proxy->web2.end();
+  while (read().find("web2")->health != "down") ::poll(nullptr, 0, 20);
+  expectWriter("web1");
+  expectShares({{"web1", 1}});
+}
+
+TEST_P(WriterContract, ChangesOfTheWriterUnderLoadLoseNoWrite) {
+  adopt({{"web1", 10}, {"web2", 10}});
+  SteadyLoad load(proxy->writePort);
+  for (const char* writer : {"web2", "web1", "web2"}) {
+    ok(SetWriter{writer});
+    expectWriter(writer);
+  }
+  const std::vector<std::string> failures = load.end();
+  EXPECT_TRUE(failures.empty()) << failures.size() << " of " << load.sent() << ": " << failures.front();
+}
+
 std::string kindName(const testing::TestParamInfo<ProxyKind>& info) { return info.param.name; }
 INSTANTIATE_TEST_SUITE_P(Proxies, TrafficContract,
                          testing::Values(nginxKind(), haproxyKind(), caddyKind(), newCaddyKind(), traefikKind()),
                          kindName);
+
+INSTANTIATE_TEST_SUITE_P(Proxies, WriterContract, testing::Values(haproxyWithWritesKind()), kindName);
 
 }  // namespace
 }  // namespace slipway
