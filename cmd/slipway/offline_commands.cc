@@ -119,6 +119,8 @@ void addStrategies(CLI::App& program, Context& context) {
   auto flags = std::make_shared<StrategiesOptions>();
   CLI::App* command =
       program.add_subcommand("strategies", "the strategies, their settings, and what each takes of a server");
+  command->add_option("release", flags->release,
+                      "compare what this release needs (spec.resources) with what its servers have");
   command->add_option("--cpu", flags->cpu, "what the application needs: 1.5 or 250m");
   command->add_option("--memory", flags->memory, "what it needs: 512M or 1.5Gi");
   command->add_option("--disk", flags->disk, "what one release of it needs");
@@ -127,9 +129,9 @@ void addStrategies(CLI::App& program, Context& context) {
   command->add_option("--have-disk", flags->haveDisk, "what a server has free");
   command->add_option("-o,--output", flags->output, "text, json or yaml");
   command->footer(
-      "Exit codes: 0, or 2 when an amount cannot be read.\nExamples:\n  slipway strategies\n  slipway strategies --cpu "
-      "500m "
-      "--memory 512M --have-cpu 2 --have-memory 1Gi");
+      "Exit codes: 0, or 2 when an amount cannot be read.\nExamples:\n  slipway strategies\n"
+      "  slipway strategies shop\n"
+      "  slipway strategies --cpu 500m --memory 512M --have-cpu 2 --have-memory 1Gi");
   command->callback(
       [&context, flags] { context.action = [&context, flags] { return printStrategies(context, *flags); }; });
 }

@@ -1,7 +1,11 @@
 #include "cmd/slipway/strategies.h"
 
+#include <algorithm>
 #include <limits>
+#include <map>
+#include <set>
 
+#include "reconciler/api/destination.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::cli {
@@ -13,42 +17,69 @@ Json resourcesJson(const planner::Resources& resources) {
                        {"disk", planner::bytesText(resources.disk)}});
 }
 
-// Every amount that cannot be read is told of, not only the first.
-class Amounts {
- public:
-  using Parse = Result<std::int64_t> (*)(std::string_view);
-
-  void read(std::string_view flag, const std::string& text, Parse parse, std::int64_t& out) {
-    if (text.empty()) {
-      return;
-    }
-    const Result<std::int64_t> value = parse(text);
-    if (value) {
-      out = *value;
-    } else {
-      problems_.push_back(cat(flag, ": ", value.status().message()));
+// The servers of a release's destinations, each with what it was seen to have.
+Result<std::vector<planner::ServerRoom>> serversOf(client::ApiClient& api, const std::string& ns,
+                                                   const ReleaseSpec& spec) {
+  const auto listed = api.list(kServer, ns);
+  SLIPWAY_RETURN_IF_ERROR(listed.status());
+  std::vector<ObjectMeta> metas;
+  std::map<std::string, ServerCapacity> capacities;
+  for (const ObjectPtr& object : listed->items) {
+    const auto server = serverFromJson(*object);
+    SLIPWAY_RETURN_IF_ERROR(server.status());
+    metas.push_back(server->meta);
+    capacities[server->meta.name] = server->status.capacity;
+  }
+  std::set<std::string> names;
+  for (const DestinationRef& ref : spec.destinations) {
+    const auto object = api.get(kDestination, {ns, ref.name});
+    SLIPWAY_RETURN_IF_ERROR(object.status());
+    const auto destination = destinationFromJson(*object);
+    SLIPWAY_RETURN_IF_ERROR(destination.status());
+    const auto selected = selectServers(*destination, metas);
+    SLIPWAY_RETURN_IF_ERROR(selected.status());
+    for (const std::string& name : *selected) {
+      if (ref.servers.empty() || std::find(ref.servers.begin(), ref.servers.end(), name) != ref.servers.end()) {
+        names.insert(name);
+      }
     }
   }
-  const std::vector<std::string>& problems() const { return problems_; }
+  std::vector<planner::ServerRoom> out;
+  for (const std::string& name : names) {
+    out.push_back(planner::roomOf(name, capacities[name]));
+  }
+  return out;
+}
 
- private:
-  std::vector<std::string> problems_;
+struct Question {
+  ResourceNeeds needs;
+  std::vector<planner::ServerRoom> servers;
 };
 
-std::string recommendation(const std::vector<std::string>& lacking, const std::optional<planner::Resources>& have,
-                           const planner::Resources& base) {
-  if (lacking.empty()) {
-    return "";
+Result<Question> questionOf(Context& context, const StrategiesOptions& options) {
+  Question out;
+  if (!options.release.empty()) {
+    auto api = context.client();
+    SLIPWAY_RETURN_IF_ERROR(api.status());
+    const auto object = (*api)->get(kRelease, {context.ns(), options.release});
+    SLIPWAY_RETURN_IF_ERROR(object.status());
+    const auto release = releaseFromJson(*object);
+    SLIPWAY_RETURN_IF_ERROR(release.status());
+    out.needs = release->spec.resources.value_or(ResourceNeeds());
+    auto servers = serversOf(**api, context.ns(), release->spec);
+    SLIPWAY_RETURN_IF_ERROR(servers.status());
+    out.servers = std::move(*servers);
   }
-  if (planner::shortages(base, *have).empty()) {
-    return "provision more, or use Atomic or Recreate, which run one instance";
-  }
-  return "provision more: not even one instance fits";
+  const auto take = [](const std::string& flag, std::string& into) { into = flag.empty() ? into : flag; };
+  take(options.cpu, out.needs.cpu);
+  take(options.memory, out.needs.memory);
+  take(options.disk, out.needs.disk);
+  return out;
 }
 
 }  // namespace
 
-Json strategiesJson(const planner::Resources& base, const std::optional<planner::Resources>& have) {
+Json strategiesJson(const planner::Resources& base, const std::vector<planner::ServerRoom>& servers) {
   Json out = Json::array();
   for (const planner::StrategyCard& card : planner::strategyCards()) {
     const planner::Estimate estimate = planner::estimate(card.type, base);
@@ -64,15 +95,11 @@ Json strategiesJson(const planner::Resources& base, const std::optional<planner:
                               {"instances", estimate.instances},
                               {"factor", estimate.factor},
                               {"resources", resourcesJson(estimate.needs)}});
-    if (have.has_value()) {
-      const std::vector<std::string> lacking = planner::shortages(estimate.needs, *have);
-      Json errors = Json::array();
-      for (const std::string& one : lacking) {
-        errors.push(one);
-      }
-      item["valid"] = lacking.empty();
-      item["errors"] = std::move(errors);
-      item["recommendation"] = recommendation(lacking, have, base);
+    if (!servers.empty()) {
+      const planner::RoomVerdict verdict = planner::judgeRoom(card.type, base, servers);
+      item["valid"] = verdict.errors.empty();
+      item["errors"] = Json::Array(verdict.errors.begin(), verdict.errors.end());
+      item["recommendation"] = verdict.recommendation;
     }
     out.push(std::move(item));
   }
@@ -109,24 +136,31 @@ std::string strategiesText(const Json& strategies) {
 
 int printStrategies(Context& context, const StrategiesOptions& options) {
   constexpr std::int64_t kPlenty = std::numeric_limits<std::int64_t>::max();
-  Amounts amounts;
-  planner::Resources base;
-  planner::Resources free{kPlenty, kPlenty, kPlenty};
-  amounts.read("--cpu", options.cpu, planner::parseCpu, base.cpuMilli);
-  amounts.read("--memory", options.memory, planner::parseBytes, base.memory);
-  amounts.read("--disk", options.disk, planner::parseBytes, base.disk);
-  amounts.read("--have-cpu", options.haveCpu, planner::parseCpu, free.cpuMilli);
-  amounts.read("--have-memory", options.haveMemory, planner::parseBytes, free.memory);
-  amounts.read("--have-disk", options.haveDisk, planner::parseBytes, free.disk);
-  if (!amounts.problems().empty()) {
-    return context.badInput(join(amounts.problems(), "; "));
-  }
   const auto form = outputForm(options.output);
   if (!form) {
     return context.fail(form.status());
   }
+  Result<Question> question = questionOf(context, options);
+  if (!question) {
+    return context.fail(question.status());
+  }
   const bool compare = !options.haveCpu.empty() || !options.haveMemory.empty() || !options.haveDisk.empty();
-  const Json found = strategiesJson(base, compare ? std::optional(free) : std::nullopt);
+  const auto base = planner::readResources(question->needs, "--");
+  const ResourceNeeds given{options.haveCpu.empty() ? "0" : options.haveCpu,
+                            options.haveMemory.empty() ? "0" : options.haveMemory,
+                            options.haveDisk.empty() ? "0" : options.haveDisk};
+  auto have = planner::readResources(given, "--have-");
+  if (!base || !have) {
+    return context.badInput(
+        join(std::vector<std::string>{base.status().message(), have.status().message()}, base || have ? "" : "; "));
+  }
+  if (compare) {
+    have->cpuMilli = options.haveCpu.empty() ? kPlenty : have->cpuMilli;
+    have->memory = options.haveMemory.empty() ? kPlenty : have->memory;
+    have->disk = options.haveDisk.empty() ? kPlenty : have->disk;
+    question->servers = {{"", *have}};
+  }
+  const Json found = strategiesJson(*base, question->servers);
   context.print(*form == OutputForm::Text ? strategiesText(found) : documentText(found, *form));
   return kConverged;
 }

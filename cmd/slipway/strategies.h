@@ -10,17 +10,18 @@
 namespace slipway::cli {
 
 struct StrategiesOptions {
-  std::string cpu = "1";
-  std::string memory = "512M";
-  std::string disk = "1G";
+  std::string release;  // its needs and its servers; empty: what follows
+  std::string cpu;      // empty, likewise the others: the release's, or the default
+  std::string memory;
+  std::string disk;
   std::string haveCpu;  // empty: not compared
   std::string haveMemory;
   std::string haveDisk;
   std::string output = "text";
 };
 
-// Every strategy with its settings, its estimate, and what a server with `have` lacks for it. Pure.
-Json strategiesJson(const planner::Resources& base, const std::optional<planner::Resources>& have);
+// Every strategy with its settings, its estimate, and what the servers lack for it; none: not compared. Pure.
+Json strategiesJson(const planner::Resources& base, const std::vector<planner::ServerRoom>& servers);
 std::string strategiesText(const Json& strategies);
 
 // The exit code.

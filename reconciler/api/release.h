@@ -95,6 +95,14 @@ struct Health {
   bool operator==(const Health&) const = default;
 };
 
+// What one instance takes of a server, as written: "1.5" or "250m" processors, "512M", "1.5Gi" bytes.
+struct ResourceNeeds {
+  std::string cpu = "1";
+  std::string memory = "512M";
+  std::string disk = "1G";
+  bool operator==(const ResourceNeeds&) const = default;
+};
+
 enum class RollbackPolicy { Automatic, Freeze, None };
 
 struct ReleaseSpec {
@@ -110,6 +118,7 @@ struct ReleaseSpec {
   std::optional<TrafficSpec> traffic;  // nothing: no proxy of ours
   std::vector<Hook> hooks;
   RollbackPolicy rollback = RollbackPolicy::Automatic;
+  std::optional<ResourceNeeds> resources;  // nothing: not compared with what servers have
   int maxParallel = 5;
   Duration prepareTimeout = std::chrono::minutes(30);
   bool suspend = false;

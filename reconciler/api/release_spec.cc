@@ -297,6 +297,14 @@ Result<ReleaseSpec> releaseSpecFromJson(const Json& json) {
   readHooks(fields.child("hooks"), out.hooks, fields);
   FieldReader rollback(fields.child("rollback"), "spec.rollback");
   rollback.readEnum("policy", {"Automatic", "Freeze", "None"}, out.rollback);
+  if (const Json* resources = fields.child("resources"); resources != nullptr && resources->isObject()) {
+    ResourceNeeds& needs = out.resources.emplace();
+    FieldReader reader(resources, "spec.resources");
+    reader.read("cpu", needs.cpu);
+    reader.read("memory", needs.memory);
+    reader.read("disk", needs.disk);
+    fields.merge(reader);
+  }
   FieldReader concurrency(fields.child("concurrency"), "spec.concurrency");
   concurrency.read("maxParallel", out.maxParallel);
   FieldReader timeouts(fields.child("timeouts"), "spec.timeouts");
@@ -333,6 +341,10 @@ Json toJson(const ReleaseSpec& spec) {
     out["hooks"] = toJson(spec.hooks);
   }
   out["rollback"] = Json::object({{"policy", policyName(spec.rollback)}});
+  if (spec.resources.has_value()) {
+    out["resources"] = Json::object(
+        {{"cpu", spec.resources->cpu}, {"memory", spec.resources->memory}, {"disk", spec.resources->disk}});
+  }
   out["concurrency"] = Json::object({{"maxParallel", spec.maxParallel}});
   out["timeouts"] = Json::object({{"prepare", formatDuration(spec.prepareTimeout)}});
   out["suspend"] = spec.suspend;

@@ -30,6 +30,10 @@ Result<Server> serverFromJson(const Json& object) {
   out.status.conditions = conditionsFromJson(status.child("conditions"));
   status.read("probedAt", out.status.probedAt);
   status.read("seenAt", out.status.seenAt);
+  FieldReader capacity(status.child("capacity"), "status.capacity");
+  capacity.read("cpuMilli", out.status.capacity.cpuMilli);
+  capacity.read("memory", out.status.capacity.memory);
+  capacity.read("diskFree", out.status.capacity.diskFree);
   SLIPWAY_RETURN_IF_ERROR(spec.status());
   return out;
 }
@@ -49,6 +53,13 @@ Json toJson(const ServerStatus& status) {
       Json::object({{"observedGeneration", status.observedGeneration}, {"conditions", toJson(status.conditions)}});
   putText(out, "probedAt", status.probedAt);
   putText(out, "seenAt", status.seenAt);
+  for (const auto& [name, amount] :
+       {std::pair("cpuMilli", status.capacity.cpuMilli), std::pair("memory", status.capacity.memory),
+        std::pair("diskFree", status.capacity.diskFree)}) {
+    if (amount >= 0) {
+      out["capacity"][name] = amount;
+    }
+  }
   return out;
 }
 

@@ -24,11 +24,20 @@ struct ServerSpec {
   bool operator==(const ServerSpec&) const = default;
 };
 
+// What the machine said it has when it was last asked; -1: it did not say.
+struct ServerCapacity {
+  std::int64_t cpuMilli = -1;  // thousandths of a processor
+  std::int64_t memory = -1;    // bytes in all
+  std::int64_t diskFree = -1;  // bytes free on /
+  bool operator==(const ServerCapacity&) const = default;
+};
+
 struct ServerStatus {
   std::int64_t observedGeneration = -1;
   std::vector<Condition> conditions;
   std::string probedAt;  // when it was last asked
   std::string seenAt;    // when it last answered
+  ServerCapacity capacity;
   bool operator==(const ServerStatus&) const = default;
 };
 

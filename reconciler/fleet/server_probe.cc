@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 
 #include "reconciler/base/spread.h"
 #include "reconciler/base/strings.h"
@@ -11,6 +12,34 @@ namespace {
 
 constexpr int kAtOnce = 16;
 constexpr Duration kFull = std::chrono::milliseconds(500);
+
+// Says "cpu N", "memory KB" and "disk KB", what of it can be found out, and always ends well.
+constexpr const char* kTellCapacity =
+    "echo cpu $(grep -c ^processor /proc/cpuinfo 2>/dev/null); "
+    "sed -n 's/^MemTotal: */memory /p' /proc/meminfo 2>/dev/null; "
+    "df -Pk / 2>/dev/null | awk 'NR == 2 {print \"disk \" $4}'; exit 0";
+constexpr std::size_t kTellLimit = 4096;
+
+ServerCapacity capacityIn(std::string_view text) {
+  ServerCapacity out;
+  for (const std::string& line : split(text, '\n')) {
+    const std::vector<std::string> words = split(line, ' ');
+    std::int64_t amount = -1;
+    if (words.size() < 2 ||
+        std::from_chars(words[1].data(), words[1].data() + words[1].size(), amount).ec != std::errc() || amount < 0 ||
+        amount > (std::int64_t{1} << 50U)) {
+      continue;
+    }
+    if (words[0] == "cpu" && amount > 0) {
+      out.cpuMilli = amount * 1000;
+    } else if (words[0] == "memory") {
+      out.memory = amount * 1024;
+    } else if (words[0] == "disk") {
+      out.diskFree = amount * 1024;
+    }
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -86,7 +115,8 @@ void ServerProbe::ask(const Server& server, const std::shared_ptr<Asking>& askin
   ++shared_->running;
   // What answers late finds nobody when the server was forgotten meanwhile. Were it an owner, a command that never ends
   // would hold its own handle.
-  const auto answered = [weak = std::weak_ptr(asking), shared = shared_, &clock = ports_.clock,
+  const auto said = std::make_shared<std::string>();
+  const auto answered = [said, weak = std::weak_ptr(asking), shared = shared_, &clock = ports_.clock,
                          &metrics = ports_.metrics, wake = ports_.wake, key = server.meta.key()](const Status& status) {
     --shared->running;
     metrics.add("slipway_server_probes_total", {{"result", status ? "ok" : std::string(codeName(status.code()))}});
@@ -94,7 +124,7 @@ void ServerProbe::ask(const Server& server, const std::shared_ptr<Asking>& askin
     if (const std::shared_ptr<Asking> still = weak.lock(); still != nullptr) {
       const std::lock_guard lock(still->mutex);
       still->waiting = false;
-      still->sight = ServerSight{clock.wall(), status};
+      still->sight = ServerSight{clock.wall(), status, capacityIn(*said)};
       process = std::move(still->process);
     }
     wake(key);
@@ -105,9 +135,11 @@ void ServerProbe::ask(const Server& server, const std::shared_ptr<Asking>& askin
     return;
   }
   RemoteCommand command;
-  command.command = "exit 0";
+  command.command = kTellCapacity;
+  command.outputLimit = kTellLimit;
   command.deadline = ports_.clock.steady() + server.spec.probeTimeout;
   RemoteEvents events;
+  events.output = [said](std::string_view text) { said->append(text); };
   events.exit = [answered](const Result<int>& exit) {
     // Whatever it ended with: we were let in, and a shell answered.
     answered(exit.status());

@@ -18,9 +18,11 @@ namespace slipway::fleet {
 struct ServerSight {
   WallTime at{};
   Status status;  // ok: it showed a pinned host key, let us in and ran a command
+  ServerCapacity capacity;
 };
 
-// Asks servers, now and then, whether they let us in: one connection and the command `exit 0`. Each server has its own
+// Asks servers, now and then, whether they let us in: one connection and a
+// command that tells what the machine has. Each server has its own
 // moment within the interval, and only so many are asked at once. Thread-safe for different servers.
 class ServerProbe {
  public:

@@ -69,6 +69,7 @@ void ServerReconciler::take(Server& server, const ServerSight& sight) {
   Condition hostKey{"HostKeyVerified", "True", "Pinned", "it showed a pinned host key", {}, generation};
   if (sight.status) {
     status.seenAt = status.probedAt;
+    status.capacity = sight.capacity;
   } else {
     const std::string reason = reasonFor(sight.status.code());
     reachable = {"Reachable", "False", reason, sight.status.message(), {}, generation};

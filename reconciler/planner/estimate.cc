@@ -134,6 +134,47 @@ std::vector<std::string> shortages(const Resources& needs, const Resources& avai
   return out;
 }
 
+Result<Resources> readResources(const ResourceNeeds& needs, std::string_view path) {
+  Resources out;
+  std::vector<std::string> problems;
+  const auto read = [&](std::string_view name, const Result<std::int64_t>& amount, std::int64_t& into) {
+    if (amount) {
+      into = *amount;
+    } else {
+      problems.push_back(cat(path, name, ": ", amount.status().message()));
+    }
+  };
+  read("cpu", parseCpu(needs.cpu), out.cpuMilli);
+  read("memory", parseBytes(needs.memory), out.memory);
+  read("disk", parseBytes(needs.disk), out.disk);
+  if (!problems.empty()) {
+    return Status(Code::Invalid, join(problems, "; "));
+  }
+  return out;
+}
+
+ServerRoom roomOf(const std::string& server, const ServerCapacity& capacity) {
+  const auto known = [](std::int64_t amount) { return amount < 0 ? std::numeric_limits<std::int64_t>::max() : amount; };
+  return {server, {known(capacity.cpuMilli), known(capacity.memory), known(capacity.diskFree)}};
+}
+
+RoomVerdict judgeRoom(StrategyType type, const Resources& base, const std::vector<ServerRoom>& servers) {
+  const Resources needs = estimate(type, base).needs;
+  RoomVerdict out;
+  bool oneFits = true;
+  for (const ServerRoom& room : servers) {
+    for (const std::string& lacking : shortages(needs, room.has)) {
+      out.errors.push_back(room.server.empty() ? lacking : cat(room.server, ": ", lacking));
+    }
+    oneFits = oneFits && shortages(base, room.has).empty();
+  }
+  if (!out.errors.empty()) {
+    out.recommendation = oneFits ? "provision more, or use Atomic or Recreate, which run one instance"
+                                 : "provision more: not even one instance fits";
+  }
+  return out;
+}
+
 std::vector<StrategyCard> strategyCards() {
   return {
       {StrategyType::Atomic,

@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "reconciler/api/strategy.h"
+#include "reconciler/api/release.h"
+#include "reconciler/api/server.h"
 #include "reconciler/base/status.h"
 
 namespace slipway::planner {
@@ -35,6 +36,23 @@ Estimate estimate(StrategyType type, const Resources& base);
 
 // Every resource of which there is too little, each with both numbers; empty: it fits.
 std::vector<std::string> shortages(const Resources& needs, const Resources& available);
+
+// Reads all three; Invalid names every one that is no amount, after `path`: "spec.resources.cpu: …; …".
+Result<Resources> readResources(const ResourceNeeds& needs, std::string_view path);
+
+// What a server was seen to have. What it did not say is not compared.
+struct ServerRoom {
+  std::string server;
+  Resources has;
+};
+ServerRoom roomOf(const std::string& server, const ServerCapacity& capacity);
+
+// Whether the strategy fits on the servers.
+struct RoomVerdict {
+  std::vector<std::string> errors;  // "web1: memory: needs 1G, there is 600M"; every shortage of every server
+  std::string recommendation;       // what to do about them; empty without
+};
+RoomVerdict judgeRoom(StrategyType type, const Resources& base, const std::vector<ServerRoom>& servers);
 
 // A strategy as `slipway strategies` lists it.
 struct StrategyCard {

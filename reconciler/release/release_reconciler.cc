@@ -13,6 +13,12 @@
 #include "reconciler/release/targets.h"
 
 namespace slipway::release {
+namespace {
+
+// How soon servers that lacked room are looked at again.
+constexpr Duration kRoomInterval = std::chrono::minutes(1);
+
+}  // namespace
 
 ReleaseReconciler::ReleaseReconciler(Services services)
     : services_(std::move(services)),
@@ -65,6 +71,9 @@ class ReleaseReconciler::Visit {
       watchDrift();
     }
     SLIPWAY_RETURN_IF_ERROR(report(started));
+    if (lacksRoom(started)) {
+      return Action{.requeueAfter = kRoomInterval};
+    }
     SLIPWAY_RETURN_IF_ERROR(started);
     if (release_.meta.deleting() && !open()) {
       return letGo();
@@ -515,9 +524,14 @@ class ReleaseReconciler::Visit {
     return condition != nullptr && condition->status == "True";
   }
 
+  static bool lacksRoom(const Status& status) { return status.message().starts_with(kInsufficientCapacity); }
+
   static std::string reasonFor(const Status& status) {
     if (status.code() == Code::NotFound) {
       return "DestinationNotFound";
+    }
+    if (lacksRoom(status)) {
+      return "InsufficientCapacity";
     }
     return status.code() == Code::Invalid ? "InvalidSpec" : std::string(codeName(status.code()));
   }

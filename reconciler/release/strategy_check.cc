@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "reconciler/api/server.h"
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/estimate.h"
 #include "reconciler/release/targets.h"
 
 namespace slipway::release {
@@ -34,6 +36,27 @@ Status checkSteps(const std::string& ns, const CanarySettings& canary) {
   return Status::ok();
 }
 
+// What each server was seen to have, against what the strategy takes there.
+Status checkRoom(const Services& services, const std::string& ns, const ReleaseSpec& spec,
+                 const std::vector<RunTarget>& targets) {
+  const Result<planner::Resources> base = planner::readResources(*spec.resources, "spec.resources.");
+  SLIPWAY_RETURN_IF_ERROR(base.status());
+  std::vector<planner::ServerRoom> rooms;
+  for (const RunTarget& target : targets) {
+    const Result<ObjectPtr> object = services.reader.get(kServer, {ns, target.name});
+    SLIPWAY_RETURN_IF_ERROR(object.status());
+    const Result<Server> server = serverFromJson(**object);
+    SLIPWAY_RETURN_IF_ERROR(server.status());
+    rooms.push_back(planner::roomOf(target.name, server->status.capacity));
+  }
+  const planner::RoomVerdict verdict = planner::judgeRoom(spec.strategy.type, *base, rooms);
+  if (verdict.errors.empty()) {
+    return Status::ok();
+  }
+  return {Code::Invalid, cat(kInsufficientCapacity, " for ", strategyName(spec.strategy.type), ": ",
+                             join(verdict.errors, "; "), ": ", verdict.recommendation)};
+}
+
 Status checkHooks(const std::vector<Hook>& hooks, const std::vector<RunTarget>& targets) {
   for (std::size_t h = 0; h < hooks.size(); ++h) {
     for (std::size_t i = 0; i < hooks[h].servers.size(); ++i) {
@@ -59,6 +82,9 @@ Status checkStrategy(const Services& services, const std::string& ns, const Rele
   }
   if (spec.strategy.canary.has_value()) {
     SLIPWAY_RETURN_IF_ERROR(checkSteps(ns, *spec.strategy.canary));
+  }
+  if (spec.resources.has_value()) {
+    SLIPWAY_RETURN_IF_ERROR(checkRoom(services, ns, spec, targets));
   }
   if (spec.strategy.type == StrategyType::Canary && !spec.slots.has_value() && targets.size() < 2) {
     return {

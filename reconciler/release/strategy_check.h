@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reconciler/api/run.h"
@@ -8,8 +9,11 @@
 
 namespace slipway::release {
 
-// Whether this controller and these servers can do what the strategy asks for. Invalid or NotFound names the field; no
-// run exists then.
+// How the message of a shortage begins.
+inline constexpr std::string_view kInsufficientCapacity = "insufficient server capacity";
+
+// Whether this controller and these servers can do what the strategy asks for. Invalid or NotFound names the field,
+// or every server that lacks room; no run exists then.
 Status checkStrategy(const Services& services, const std::string& ns, const ReleaseSpec& spec,
                      const std::vector<RunTarget>& targets);
 

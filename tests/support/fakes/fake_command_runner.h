@@ -24,14 +24,15 @@ class FakeCommandRunner final : public CommandRunner {
     for (const Started& one : started_) names.push_back(one.server);
     return names;
   }
-  // Ends the oldest.
-  void end(const Result<int>& exit) {
+  // Ends the oldest, which says something first.
+  void end(const Result<int>& exit, std::string_view says = {}) {
     Started one;
     {
       const std::lock_guard lock(mutex_);
       one = std::move(started_.front());
       started_.erase(started_.begin());
     }
+    if (!says.empty() && one.events.output) one.events.output(says);
     one.events.exit(exit);
   }
 

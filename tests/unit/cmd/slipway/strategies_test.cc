@@ -10,7 +10,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST(Strategies, AreListedWithSettingsAndWhatTheyTake) {
-  const std::string text = strategiesText(strategiesJson({}, std::nullopt));
+  const std::string text = strategiesText(strategiesJson({}, {}));
   for (const char* name : {"Atomic", "Recreate", "Rolling", "BlueGreen", "Canary"}) {
     EXPECT_THAT(text, HasSubstr(name));
   }
@@ -20,7 +20,7 @@ TEST(Strategies, AreListedWithSettingsAndWhatTheyTake) {
 }
 
 TEST(Strategies, SayWhatIsLackingAndWhatToDo) {
-  const Json found = strategiesJson({}, planner::Resources{1500, 600'000'000, 10'000'000'000});
+  const Json found = strategiesJson({}, {{"", {1500, 600'000'000, 10'000'000'000}}});
   const Json& blueGreen = found.asArray()[3];
   EXPECT_EQ(blueGreen.getString("name"), "BlueGreen");
   EXPECT_FALSE(blueGreen.getBool("valid"));

@@ -108,6 +108,7 @@ ReleaseSpec fullSpec() {
                                         .gradualAbort = std::chrono::seconds(10),
                                         .scaleDownDelay = std::chrono::seconds(5)};
   spec.slots = Slots{8081, 8082};
+  spec.resources = ResourceNeeds{};
   spec.health.http = HttpCheck{};
   spec.health.http->host = "h";
   spec.health.tcpPort = 80;

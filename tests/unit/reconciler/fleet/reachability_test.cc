@@ -194,6 +194,24 @@ TEST_F(Reachability, ADestinationNamesTheRunsThatWorkThere) {
   EXPECT_EQ(seen.at({"status", "activeRun"})->asString(), "blog-7, shop-2");
 }
 
+TEST_F(Reachability, AServerSaysWhatItHas) {
+  reconcile();
+  runner.end(0, "cpu 4\nmemory 2000 kB\ndisk 100\n");
+  reconcile();
+  const Json status = *server().find("status");
+  EXPECT_EQ(status.at({"capacity", "cpuMilli"})->asInt(), 4000);
+  EXPECT_EQ(status.at({"capacity", "memory"})->asInt(), 2048000);
+  EXPECT_EQ(status.at({"capacity", "diskFree"})->asInt(), 102400);
+}
+
+TEST_F(Reachability, AServerThatSaysNothingUsefulHasNoCapacityButAnswers) {
+  reconcile();
+  runner.end(0, "cpu \ndisk -5\nmemory x\n\n\x01 99999999999999999999");
+  reconcile();
+  EXPECT_EQ(server().at({"status", "capacity"}), nullptr);
+  EXPECT_EQ(condition("Reachable").status, "True");
+}
+
 TEST_F(Reachability, ADestinationCountsWhoAnswers) {
   addServer(objects, "web2");
   Json destination = Json::object({{"apiVersion", kDestination.apiVersion()}, {"kind", "Destination"}});

@@ -7,6 +7,7 @@ namespace slipway::planner {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST(Units, AreReadStrictly) {
@@ -46,6 +47,22 @@ TEST(Estimates, NameAllShortagesTogether) {
   EXPECT_THAT(shortages(needs, {4000, 8'000'000'000, 50'000'000'000}), IsEmpty());
   EXPECT_THAT(shortages(needs, {1500, 900'000'000, 50'000'000'000}),
               ElementsAre("cpu: needs 2, there is 1500m", "memory: needs 1G, there is 900M"));
+}
+
+TEST(Estimates, NameEveryServerThatLacksSomething) {
+  const ServerRoom web1 = roomOf("web1", {.cpuMilli = 1000, .memory = 900'000'000, .diskFree = -1});
+  const ServerRoom web2 = roomOf("web2", {});
+  const RoomVerdict verdict = judgeRoom(StrategyType::BlueGreen, {}, {web1, web2});
+  EXPECT_THAT(verdict.errors, ElementsAre("web1: cpu: needs 2, there is 1", "web1: memory: needs 1G, there is 900M"));
+  EXPECT_EQ(verdict.recommendation, "provision more, or use Atomic or Recreate, which run one instance");
+  EXPECT_THAT(judgeRoom(StrategyType::Atomic, {}, {web1, web2}).errors, IsEmpty());
+}
+
+TEST(Estimates, ReadAllAmountsBeforeTheyComplain) {
+  const auto read = readResources({.cpu = "2 cores", .memory = "1Gi", .disk = "1Q"}, "spec.resources.");
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.status().message(), HasSubstr("spec.resources.cpu: '2 cores' is no amount"));
+  EXPECT_THAT(read.status().message(), HasSubstr("spec.resources.disk: '1Q' is no amount"));
 }
 
 }  // namespace

@@ -496,6 +496,34 @@ TEST(ReleaseReconciler, NamesAMissingDestinationAndStartsWhenItIsThere) {
   EXPECT_EQ(stage.ready(), "True");
 }
 
+TEST(StartingRuns, AStrategyThatFindsNoRoomMakesNoRunAndSaysAllThatIsLacking) {
+  ReleaseStage stage(2);
+  for (const char* server : {"web1", "web2"}) {
+    Json status;
+    status["capacity"] = Json::object({{"cpuMilli", 1000}, {"memory", 600'000'000}, {"diskFree", 9'000'000'000}});
+    ASSERT_TRUE(stage.objects.replaceStatus(kServer, {"default", server}, "", status));
+  }
+  const Json needs =
+      *parseJson(R"({"resources":{"cpu":"1","memory":"500M","disk":"1G"},"strategy":{"type":"Rolling"}})");
+  stage.apply("1.0.0", needs);
+  stage.settle(std::chrono::seconds(1));
+  EXPECT_EQ(stage.runs(), 0U);
+  const Release refused = stage.release();
+  EXPECT_EQ(findCondition(refused.status.conditions, "Ready")->reason, "InsufficientCapacity");
+  const std::string message = findCondition(refused.status.conditions, "Ready")->message;
+  for (const char* part : {"insufficient server capacity for Rolling", "web1: cpu: needs 1500m, there is 1",
+                           "web1: memory: needs 750M, there is 600M", "web2: memory", "use Atomic"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  }
+  Json more;
+  more["capacity"] = Json::object({{"cpuMilli", 2000}, {"memory", 800'000'000}, {"diskFree", 9'000'000'000}});
+  for (const char* server : {"web1", "web2"}) {
+    ASSERT_TRUE(stage.objects.replaceStatus(kServer, {"default", server}, "", more));
+  }
+  stage.settle();
+  EXPECT_EQ(stage.ready(), "True") << "it looks again by itself";
+}
+
 TEST(ReleaseReconciler, KeepsAResultThatCouldNotBeWrittenDown) {
   ReleaseStage stage(1);
   stage.provider.held = {"prepare web1"};
