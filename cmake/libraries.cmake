@@ -50,7 +50,7 @@ function(slipway_binary folder)
 endfunction()
 
 set(SLIPWAY_ALL reconciler_base reconciler_api reconciler_ports reconciler_cel reconciler_schema reconciler_planner reconciler_store
-    reconciler_apiserver reconciler_client reconciler_runtime reconciler_release reconciler_fleet reconciler_source reconciler_metrics
+    reconciler_apiserver reconciler_client reconciler_runtime reconciler_release reconciler_fleet reconciler_analysis reconciler_source reconciler_metrics
     providers_transport providers_vm providers_traffic)
 
 # slipway_embed(name GLOB pattern...): the files' bytes as `std::span<const EmbeddedFile> slipway::name()`, declared in

@@ -21,6 +21,7 @@ const std::vector<Known>& knownKinds() {
       {infoOf(kDestination), {"dest"}},
       {infoOf(kServer), {"srv"}},
       {infoOf(kReleaseRun), {"run", "runs"}},
+      {infoOf(kAnalysisTemplate), {"at"}},
       {infoOf(kNamespace), {"ns"}},
       {infoOf(kSecret), {}},
       {infoOf(kConfigMap), {"cm"}},

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <set>
 
+#include "reconciler/analysis/template_rules.h"
 #include "reconciler/api/kinds.h"
 #include "reconciler/base/strings.h"
 #include "reconciler/schema/yaml.h"
@@ -173,6 +174,21 @@ std::string describe(const schema::LintFinding& finding) {
              finding.field.empty() ? "" : ": ", finding.message);
 }
 
+std::vector<schema::LintFinding> lintText(const ManifestText& text) {
+  static const std::unique_ptr<AdmissionRules> kRules = analysis::newAdmissionRules();
+  // Which templates a Release finds is for the server to say: here are only some of the objects.
+  const auto rules = [](const Json& object) {
+    std::vector<schema::FieldError> out;
+    if (object.getString("kind") == kAnalysisTemplate.kind) {
+      for (const FieldProblem& problem : kRules->check(nullptr, object, {})) {
+        out.push_back({problem.reason, problem.field, problem.message});
+      }
+    }
+    return out;
+  };
+  return schema::lintManifests(text.file, text.text, embeddedCrds(), rules);
+}
+
 std::vector<schema::LintFinding> lintOwnKinds(const std::vector<ManifestText>& texts,
                                               const std::vector<Manifest>& manifests) {
   static const std::set<std::string> kCore = {"Secret", "ConfigMap", "Namespace"};
@@ -183,7 +199,7 @@ std::vector<schema::LintFinding> lintOwnKinds(const std::vector<ManifestText>& t
              (manifest.apiVersion() == "v1" && kCore.count(manifest.kind()) > 0);
     });
     if (own) {
-      auto found = schema::lintManifests(text.file, text.text, embeddedCrds());
+      auto found = lintText(text);
       findings.insert(findings.end(), found.begin(), found.end());
     }
   }

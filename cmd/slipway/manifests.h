@@ -46,4 +46,7 @@ std::string describe(const schema::LintFinding& finding);
 std::vector<schema::LintFinding> lintOwnKinds(const std::vector<ManifestText>& texts,
                                               const std::vector<Manifest>& manifests);
 
+// What is wrong with one text, by the rules that admit its objects.
+std::vector<schema::LintFinding> lintText(const ManifestText& text);
+
 }  // namespace slipway::cli

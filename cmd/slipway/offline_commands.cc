@@ -31,7 +31,7 @@ int lint(Context& context, const LintFlags& flags) {
   std::vector<schema::LintFinding> advice;
   bool holdsObjects = false;
   for (const ManifestText& text : *texts) {
-    const auto found = schema::lintManifests(text.file, text.text, embeddedCrds());
+    const auto found = lintText(text);
     const auto documents = schema::parseYaml(text.text, {.positions = false});
     holdsObjects = holdsObjects || !documents || !documents->empty();
     findings.insert(findings.end(), found.begin(), found.end());

@@ -101,6 +101,9 @@ class Controllers::State {
         wakeAll(kRelease, releaseLoop_.queue(), runtime::keyOf(*object).ns);
       }
     });
+    watch(kAnalysisTemplate).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
+      wakeAll(kRelease, releaseLoop_.queue(), runtime::keyOf(after != nullptr ? *after : *before).ns);
+    });
     watch(kSecret).onChange([this](const ObjectPtr& before, const ObjectPtr& after) {
       const std::string ns = runtime::keyOf(after != nullptr ? *after : *before).ns;
       wakeAll(kServer, serverLoop_.queue(), ns);
@@ -153,7 +156,7 @@ class Controllers::State {
             leases_,         ports_.pool,    ports_.runLog,
             events_,         ports_.metrics, ports_.clock,
             ports_.log,      ports_.holder,  [door = door_](const ObjectKey& key) { door->add(key); },
-            ports_.traffic,  ports_.outbound};
+            ports_.traffic,  ports_.analyst, ports_.outbound};
   }
 
   runtime::Informer& watch(const Kind& kind) {

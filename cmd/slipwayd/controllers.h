@@ -9,6 +9,7 @@
 #include "reconciler/base/clock.h"
 #include "reconciler/base/log.h"
 #include "reconciler/base/random.h"
+#include "reconciler/ports/analysis.h"
 #include "reconciler/ports/artifact_source.h"
 #include "reconciler/ports/http_client.h"
 #include "reconciler/ports/metrics.h"
@@ -40,6 +41,7 @@ struct ControllerPorts {
   std::string holder = "slipwayd";
   // By kind of proxy; releases behind another kind are refused.
   std::map<ProxyType, TrafficManager*> traffic = {};
+  Analyst* analyst = nullptr;      // without it releases with an analysis measure nothing
   HttpClient* outbound = nullptr;  // for URLs that users wrote; without it they are refused
 };
 

@@ -12,6 +12,8 @@
 #include "providers/traffic/traffic_manager.h"
 #include "providers/transport/http_client.h"
 #include "providers/vm/ssh_vm_provider.h"
+#include "reconciler/analysis/analyst.h"
+#include "reconciler/analysis/template_rules.h"
 #include "reconciler/apiserver/api_server.h"
 #include "reconciler/apiserver/delete_collector.h"
 #include "reconciler/apiserver/in_process_api.h"
@@ -143,7 +145,7 @@ class Server {
 
   Status openApi() {
     Result<std::unique_ptr<apiserver::Registry>> registry =
-        apiserver::Registry::open({*store_, *clock_, *random_, metrics_, *log_});
+        apiserver::Registry::open({*store_, *clock_, *random_, metrics_, *log_, nullptr, rules_.get()});
     SLIPWAY_RETURN_IF_ERROR(registry.status());
     registry_ = std::move(*registry);
     writer_ = std::make_unique<apiserver::ObjectWriter>(*registry_);
@@ -186,6 +188,8 @@ class Server {
       ports.traffic[type] = traffic_.get();
     }
     ports.outbound = outbound_.get();
+    analyst_ = analysis::newAnalyst({*outbound_, *provider_, *clock_});
+    ports.analyst = analyst_.get();
     controllers_ = std::make_unique<Controllers>(ports, options_.workers);
     controllers_->start();
     metrics_.set("slipway_build_info", {{"version", kVersionText}, {"commit", ""}}, 1);
@@ -247,6 +251,7 @@ class Server {
   metrics::PrometheusMetrics metrics_;
   std::unique_ptr<RunLog> runLog_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<AdmissionRules> rules_ = analysis::newAdmissionRules();
   std::unique_ptr<apiserver::Registry> registry_;
   std::unique_ptr<apiserver::ObjectWriter> writer_;
   std::unique_ptr<apiserver::InProcessApi> api_;
@@ -260,6 +265,7 @@ class Server {
   std::unique_ptr<HttpClient> http_;
   std::shared_ptr<transport::OutboundRules> outboundRules_;
   std::unique_ptr<HttpClient> outbound_;
+  std::unique_ptr<Analyst> analyst_;
   std::unique_ptr<ArtifactSource> source_;
   std::unique_ptr<Controllers> controllers_;
   std::unique_ptr<runtime::ThreadPool> pool_;  // its work uses the controllers

@@ -28,6 +28,7 @@ inline constexpr Kind kRelease{kGroup, kVersion, "Release", "releases"};
 inline constexpr Kind kDestination{kGroup, kVersion, "Destination", "destinations"};
 inline constexpr Kind kServer{kGroup, kVersion, "Server", "servers"};
 inline constexpr Kind kReleaseRun{kGroup, kVersion, "ReleaseRun", "releaseruns"};
+inline constexpr Kind kAnalysisTemplate{kGroup, kVersion, "AnalysisTemplate", "analysistemplates"};
 inline constexpr Kind kNamespace{"", "v1", "Namespace", "namespaces", false};
 inline constexpr Kind kSecret{"", "v1", "Secret", "secrets"};
 inline constexpr Kind kConfigMap{"", "v1", "ConfigMap", "configmaps"};

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reconciler/api/analysis.h"
 #include "reconciler/api/conditions.h"
 #include "reconciler/api/meta.h"
 #include "reconciler/api/release.h"
@@ -151,14 +152,6 @@ struct HookRecord {
   bool operator==(const HookRecord&) const = default;
 };
 
-// What an analysis step of a canary came to.
-struct AnalysisRecord {
-  std::string verdict;  // Successful, Failed, Inconclusive; empty: it goes on
-  std::string message;
-  std::string at;
-  bool operator==(const AnalysisRecord&) const = default;
-};
-
 // A row of the run's state table.
 struct RunTransition {
   RunPhase phase = RunPhase::Pending;
@@ -183,6 +176,7 @@ struct RunSpec {
   std::string basedOn;       // run whose pinned revision, and for a retry whose kept builds, are used again
   std::string rollbackFrom;  // version that is abandoned
   ReleaseSpec spec;          // as it was
+  std::map<std::string, AnalysisTemplateSpec> analyses = {};  // the templates that it names, as they were
   bool operator==(const RunSpec&) const = default;
 };
 

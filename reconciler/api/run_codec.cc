@@ -23,6 +23,11 @@ void readRunSpec(const Json* json, RunSpec& out, Status& status) {
       status = parsed.status().withContext("spec.template");
     }
   }
+  if (const Json* analyses = fields.child("analyses"); analyses != nullptr && analyses->isObject()) {
+    for (const auto& [name, analysis] : analyses->asObject()) {
+      readAnalysisTemplate(&analysis, out.analyses[name], fields);
+    }
+  }
   fields.merge(release);
   if (status) {
     status = fields.status();
@@ -210,18 +215,6 @@ Json toJson(const TrafficChange& traffic) {
   return out;
 }
 
-void readAnalyses(const Json* json, std::map<std::string, AnalysisRecord>& out) {
-  if (json == nullptr || !json->isObject()) {
-    return;
-  }
-  for (const auto& [step, analysis] : json->asObject()) {
-    FieldReader fields(&analysis, "status.analyses");
-    fields.read("verdict", out[step].verdict);
-    fields.read("message", out[step].message);
-    fields.read("at", out[step].at);
-  }
-}
-
 void readHookRecords(const Json* json, std::map<std::string, HookRecord>& out) {
   if (json == nullptr || !json->isObject()) {
     return;
@@ -300,6 +293,9 @@ Json toJson(const RunSpec& spec) {
   putText(out, "basedOn", spec.basedOn);
   putText(out, "rollbackFrom", spec.rollbackFrom);
   out["template"] = toJson(spec.spec);
+  for (const auto& [name, analysis] : spec.analyses) {
+    out["analyses"][name] = toJson(analysis);
+  }
   return out;
 }
 
@@ -331,8 +327,7 @@ Json toJson(const RunStatus& status) {
   }
   putObject(out, "traffic", toJson(status.traffic));
   for (const auto& [step, analysis] : status.analyses) {
-    out["analyses"][step] =
-        Json::object({{"verdict", analysis.verdict}, {"message", analysis.message}, {"at", analysis.at}});
+    out["analyses"][step] = toJson(analysis);
   }
   for (const auto& [key, hook] : status.hooks) {
     Json record = toJson(hook.record);

@@ -65,6 +65,10 @@ void readBlueGreen(const Json* json, BlueGreenSettings& out, FieldReader& parent
   preview.read("run", out.previewRun);
   preview.read("timeout", out.previewTimeout);
   fields.read("scaleDownDelay", out.scaleDownDelay);
+  readAnalysisUse(fields.child("prePromotionAnalysis"), fields.pathOf("prePromotionAnalysis"), out.prePromotionAnalysis,
+                  parent);
+  readAnalysisUse(fields.child("postPromotionAnalysis"), fields.pathOf("postPromotionAnalysis"),
+                  out.postPromotionAnalysis, parent);
   parent.merge(preview);
   parent.merge(fields);
 }
@@ -79,9 +83,10 @@ CanaryStep readStep(const Json& json, const std::string& path, FieldReader& pare
     parent.merge(reader);
   } else if (const Json* analysis = fields.child("analysis"); analysis != nullptr && analysis->isObject()) {
     step.kind = CanaryStep::Kind::Analysis;
-    FieldReader reader(analysis, cat(path, ".analysis"));
-    reader.read("templates", step.templates);
-    parent.merge(reader);
+    AnalysisUse use;
+    readAnalysisUse(analysis, cat(path, ".analysis"), use, parent);
+    step.templates = std::move(use.templates);
+    step.args = std::move(use.args);
   } else if (fields.child("setScale") != nullptr) {
     step.kind = CanaryStep::Kind::SetScale;
     readAmount(fields, "setScale", step.scale);
@@ -132,6 +137,8 @@ Json toJson(const BlueGreenSettings& settings) {
   if (!settings.previewRun.empty()) {
     out["preview"] = Json::object({{"run", settings.previewRun}, {"timeout", formatDuration(settings.previewTimeout)}});
   }
+  putObject(out, "prePromotionAnalysis", toJson(settings.prePromotionAnalysis));
+  putObject(out, "postPromotionAnalysis", toJson(settings.postPromotionAnalysis));
   return out;
 }
 
@@ -146,11 +153,8 @@ Json toJson(const CanaryStep& step) {
       }
       return Json::object({{"pause", std::move(pause)}});
     }
-    case CanaryStep::Kind::Analysis: {
-      Json analysis = Json::object();
-      putList(analysis, "templates", step.templates);
-      return Json::object({{"analysis", std::move(analysis)}});
-    }
+    case CanaryStep::Kind::Analysis:
+      return Json::object({{"analysis", toJson(AnalysisUse{step.templates, step.args})}});
     case CanaryStep::Kind::SetScale:
       return Json::object({{"setScale", toJson(step.scale)}});
   }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reconciler/api/analysis.h"
 #include "reconciler/base/clock.h"
 #include "reconciler/base/json.h"
 
@@ -50,6 +51,8 @@ struct BlueGreenSettings {
   std::string previewRun;                    // a command on every server, against the new colour, before its promotion
   Duration previewTimeout = std::chrono::seconds(30);
   Duration scaleDownDelay = std::chrono::seconds(30);  // the old colour runs on for so long
+  AnalysisUse prePromotionAnalysis = {};               // before the traffic moves; no templates: none
+  AnalysisUse postPromotionAnalysis = {};              // after it has, while the old colour still runs
   bool operator==(const BlueGreenSettings&) const = default;
 };
 
@@ -60,6 +63,7 @@ struct CanaryStep {
   int weight = 0;                      // percent of traffic
   std::optional<Duration> pause;       // nothing: until somebody promotes
   std::vector<std::string> templates;  // names of AnalysisTemplates
+  std::vector<AnalysisArg> args = {};  // values for their arguments
   Amount scale;                        // servers on which the new version runs
   bool operator==(const CanaryStep&) const = default;
 };

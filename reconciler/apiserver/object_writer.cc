@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "reconciler/apiserver/forms/shared_parts.h"
+#include "reconciler/apiserver/kind_rules.h"
 #include "reconciler/apiserver/object_rules.h"
 #include "reconciler/apiserver/patch_document.h"
 #include "reconciler/apiserver/registry_resources.h"
@@ -218,6 +219,9 @@ ApiCheck ObjectWriter::prepareCreate(const Target& target, Json& object, const W
         validateKind(resource, nullptr, object)}) {
     errors.insert(errors.end(), more.begin(), more.end());
   }
+  if (errors.empty()) {
+    errors = checkKindRules(registry_, resource, nullptr, object);
+  }
   if (!errors.empty()) {
     return invalidObject(resource, name, errors);
   }
@@ -372,6 +376,9 @@ ApiCheck ObjectWriter::finishUpdate(const Target& target, const Json& live, Draf
        {resource.schema == nullptr ? std::vector<FieldError>() : resource.schema->validate(object, &live, draft.known),
         validateKind(resource, &live, object)}) {
     errors.insert(errors.end(), more.begin(), more.end());
+  }
+  if (errors.empty() && options.subresource.empty()) {
+    errors = checkKindRules(registry_, resource, &live, object);
   }
   if (!errors.empty()) {
     return invalidObject(resource, target.key.name, errors);

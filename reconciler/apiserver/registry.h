@@ -19,6 +19,7 @@
 #include "reconciler/base/clock.h"
 #include "reconciler/base/log.h"
 #include "reconciler/base/random.h"
+#include "reconciler/ports/admission.h"
 #include "reconciler/ports/metrics.h"
 #include "reconciler/ports/store.h"
 
@@ -31,6 +32,7 @@ struct RegistryPorts {
   Metrics& metrics;
   Logger& log;
   DefinitionCache* definitions = nullptr;  // shared with other registries; may be null
+  const AdmissionRules* rules = nullptr;   // of our kinds, beyond their schemas; may be null
 };
 
 // A write as it was decided on: the registry takes it when nobody wrote the object in between.

@@ -60,6 +60,7 @@ struct PlannedTraffic {
 struct PlannedAnalysis {
   int step = 0;
   std::vector<std::string> templates;
+  std::vector<AnalysisArg> args = {};
   bool operator==(const PlannedAnalysis&) const = default;
 };
 

@@ -168,10 +168,11 @@ Plan RunPass::advance(StepKind kind, const Stage& stage, Where where) {
   return at(where.phase, std::move(where.reason), std::move(where.message));
 }
 
-Plan RunPass::failed(StepKind kind, const std::string& message) {
+Plan RunPass::failed(StepKind kind, const std::string& message, std::string_view why) {
   const RollbackPolicy policy = input_.run.spec.rollback;
   const bool verification = verifies(kind);
-  const std::string reason = verification                ? "VerificationFailed"
+  const std::string reason = !why.empty()                ? std::string(why)
+                             : verification              ? "VerificationFailed"
                              : kind == StepKind::Switch  ? "PartialSwitch"
                              : kind == StepKind::Traffic ? "TrafficFailed"
                              : kind == StepKind::Hook    ? "HookFailed"

@@ -51,8 +51,8 @@ class RunPass {
   // Starts what the stage wants, or decides what its failure means for the fleet. A failed check does not wait for the
   // others; a failed switch does, because which of them flipped must be known.
   Plan advance(StepKind kind, const Stage& stage, Where where);
-  // What a failure for good means: the end, the way back, or a question to a person.
-  Plan failed(StepKind kind, const std::string& message);
+  // What a failure for good means: the end, the way back, or a question to a person. `why`: a reason of its own.
+  Plan failed(StepKind kind, const std::string& message, std::string_view why = {});
   Plan takeBack(StepKind kind, Stage stage);
   // Waits until `duration` of the wait has passed; nothing then.
   std::optional<Plan> waiting(const std::string& name, Duration duration, Where where);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/analysis_rules.h"
 #include "reconciler/planner/shift_pass.h"
 #include "reconciler/planner/step_rules.h"
 
@@ -63,21 +64,27 @@ ShiftPass::Next ShiftPass::pause(const CanaryStep& step, int number) {
 }
 
 ShiftPass::Next ShiftPass::analyse(const CanaryStep& step, int number) {
+  if (status_.decisions.promotedStep >= number) {
+    return std::nullopt;  // a person has judged
+  }
   const auto found = status_.analyses.find(std::to_string(number));
   const std::string verdict = found == status_.analyses.end() ? "" : found->second.verdict;
   if (verdict == "Successful") {
     return std::nullopt;
   }
   if (verdict == "Failed") {
-    return failed(StepKind::Confirm, cat("the analysis says no: ", found->second.message));
+    return failed(StepKind::Confirm, cat("the analysis says no: ", found->second.message), "AnalysisFailed");
   }
   if (verdict == "Inconclusive") {
     return decide(Decision::Hold, "AnalysisInconclusive",
-                  cat(found->second.message, "; held: resume to analyse again, promote-full or abort to decide"));
+                  cat(found->second.message, "; held: promote or abort to decide, resume to analyse again"));
   }
-  plan_.analysis = PlannedAnalysis{number, step.templates};
+  plan_.analysis = PlannedAnalysis{number, step.templates, step.args};
+  const std::string progress = found == status_.analyses.end()
+                                   ? join(step.templates, ", ")
+                                   : progressOf(found->second, metricsOf(*plan_.analysis, input_.run.analyses));
   return at(RunPhase::HealthCheck, "Analysing",
-            cat(progressText(number + 1), "judging version ", input_.run.version, " by ", join(step.templates, ", ")));
+            cat(progressText(number + 1), "judging version ", input_.run.version, " by ", progress));
 }
 
 ShiftPass::Next ShiftPass::bring(std::size_t scale, int share) {

@@ -11,8 +11,15 @@ using Kind = CanaryStep::Kind;
 
 std::vector<CanaryStep> blueGreenSteps(const BlueGreenSettings& settings) {
   std::vector<CanaryStep> steps{{.kind = Kind::SetScale, .scale = {100, true}}};
+  if (const AnalysisUse& before = settings.prePromotionAnalysis; !before.templates.empty()) {
+    steps.push_back({.kind = Kind::Analysis, .templates = before.templates, .args = before.args});
+  }
   if (settings.autoPromoteAfter.has_value() || !settings.autoPromote) {
     steps.push_back({.kind = Kind::Pause, .pause = settings.autoPromoteAfter});
+  }
+  if (const AnalysisUse& after = settings.postPromotionAnalysis; !after.templates.empty()) {
+    steps.push_back({.kind = Kind::SetWeight, .weight = 100});
+    steps.push_back({.kind = Kind::Analysis, .templates = after.templates, .args = after.args});
   }
   return steps;
 }

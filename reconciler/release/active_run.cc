@@ -16,7 +16,7 @@ void Mailbox::setEager(bool eager) {
 }
 
 void Mailbox::put(Message message) {
-  bool urgent = false;
+  bool urgent = message.measurement.has_value();
   std::optional<SteadyTime> due;
   {
     const std::lock_guard lock(mutex_);

@@ -11,6 +11,7 @@
 
 #include "reconciler/base/clock.h"
 #include "reconciler/planner/plan.h"
+#include "reconciler/ports/analysis.h"
 #include "reconciler/ports/artifact_source.h"
 #include "reconciler/ports/leases.h"
 #include "reconciler/ports/provider.h"
@@ -24,6 +25,7 @@ struct Message {
   std::string phase;   // a named part began, when there is no result
   int weightSet = -1;  // of a change of traffic: TrafficOutcome
   int weightVerified = -1;
+  std::optional<Measurement> measurement;  // of an analysis
 };
 
 // Where steps put what came back, from any thread, until the reconciler has made it durable. Thread-safe.
@@ -101,6 +103,10 @@ struct ActiveRun {
   std::set<std::string> hooksToSend;                // recorded by this process as running, and not started yet
   std::map<std::string, SteadyTime> waitingSince;   // what of a wait the record does not have yet counts from here
   std::map<std::string, SteadyTime> flippedAt;      // by target
+  // The analysis that is waited for, by step and round: what of its time the record does not have yet counts from here.
+  std::string analysing;
+  SteadyTime analysingSince{};
+  std::map<std::string, SteadyTime> measuring;  // operation ids of measurements under way, and when they are given up
 };
 
 }  // namespace slipway::release

@@ -228,9 +228,11 @@ class ReleaseReconciler::Visit {
         forgetFailures(run_->status);
         return Status::ok();
       case Verdict::Effect::PromoteStep:
+        endHoldOfAnalysis();
         run_->status.decisions.promotedStep = run_->status.canaryStep;
         return Status::ok();
       case Verdict::Effect::PromoteFull:
+        endHoldOfAnalysis();
         run_->status.decisions.promoteFull = formatTime(now());
         return Status::ok();
       case Verdict::Effect::PassHooks:
@@ -251,6 +253,13 @@ class ReleaseReconciler::Visit {
       }
     }
     return Status::ok();
+  }
+
+  // Whoever promotes has judged.
+  void endHoldOfAnalysis() {
+    if (heldByAnalysis(*run_)) {
+      run_->status.decisions.pausedAt.clear();
+    }
   }
 
   void requestAbort(const std::string& why) {
@@ -377,6 +386,12 @@ class ReleaseReconciler::Visit {
     Result<std::vector<RunTarget>> targets = freezeTargets(services_.reader, release_.meta.ns, spec.spec);
     SLIPWAY_RETURN_IF_ERROR(targets.status());
     SLIPWAY_RETURN_IF_ERROR(checkStrategy(services_, release_.meta.ns, spec.spec, *targets));
+    if (spec.reason != RunReason::Rollback) {  // which has no steps
+      Result<std::map<std::string, AnalysisTemplateSpec>> analyses =
+          freezeAnalyses(services_, release_.meta.ns, spec.spec);
+      SLIPWAY_RETURN_IF_ERROR(analyses.status());
+      spec.analyses = std::move(*analyses);
+    }
     SLIPWAY_RETURN_IF_ERROR(addFinalizer());
     std::int64_t number = release_.status.runCounter;
     while (true) {

@@ -27,6 +27,10 @@ bool awaitsPromotion(const ReleaseRun& run) {
   return !run.status.transitions.empty() && run.status.transitions.back().reason == "AwaitingPromotion";
 }
 
+bool holdsByAnalysis(const RunTransition& row) {
+  return row.reason == "AnalysisInconclusive" || row.reason == "AnalysisFailed";
+}
+
 Verdict judgeAbort(const ReleaseRun* run) {
   if (!isOpen(run)) {
     return refuse("no run is going on");
@@ -76,7 +80,7 @@ Verdict judgePromote(const ReleaseRun* run) {
     return refuse(cat("run ", run->meta.name, " is being taken back"));
   }
   const std::string reason = run->status.transitions.empty() ? "" : run->status.transitions.back().reason;
-  if (!awaitsPromotion(*run) && reason != "Baking") {
+  if (!awaitsPromotion(*run) && reason != "Baking" && !heldByAnalysis(*run)) {
     return refuse(cat("run ", run->meta.name, " does not wait for promotion now: ", run->status.message,
                       "; promote-full leaves out all steps that are left"));
   }
@@ -174,6 +178,11 @@ Verdict judgeRollback(const Request& request, const Release& release, const Rele
 }
 
 }  // namespace
+
+bool heldByAnalysis(const ReleaseRun& run) {
+  return run.status.phase == RunPhase::Paused && !run.status.transitions.empty() &&
+         holdsByAnalysis(run.status.transitions.back());
+}
 
 std::string_view verbName(Verb verb) {
   for (const auto& [value, name] : kVerbs) {

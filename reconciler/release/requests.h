@@ -45,4 +45,7 @@ struct Verdict {
 // Pure. `run` is the release's newest run, or nullptr.
 Verdict judge(const Request& request, const Release& release, const ReleaseRun* run);
 
+// Whether it waits for a person because an analysis did not say yes.
+bool heldByAnalysis(const ReleaseRun& run);
+
 }  // namespace slipway::release

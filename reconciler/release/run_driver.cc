@@ -52,6 +52,7 @@ void RunDriver::takeMessages() {
   const std::vector<Message> messages = active_.mailbox->peek();
   taken_ = messages.size();
   for (const Message& message : messages) {
+    takeMeasured(message);
     for (std::size_t i = 0; i < run_.status.targets.size(); ++i) {
       RunTarget& target = run_.status.targets[i];
       for (StepKind kind : kStepKinds) {
@@ -354,7 +355,7 @@ Result<Action> RunDriver::advance() {
     if (plan.wait.has_value()) {
       keepWaiting(*plan.wait);
     }
-    if (settleLostHooks(plan.hooks)) {
+    if (settleLostHooks(plan.hooks) || !tendAnalysis(plan)) {
       continue;
     }
     const std::vector<planner::PlannedHook> hooks = markHooks(plan.hooks);
@@ -373,8 +374,9 @@ Result<Action> RunDriver::advance() {
     if (changes) {
       launchTraffic();
     }
+    launchMeasurements(plan);
     kill(plan.abort);
-    return Action{std::min(plan.checkAgain.value_or(leaseCheck()), leaseCheck())};
+    return Action{std::min({plan.checkAgain.value_or(leaseCheck()), untilMeasurement(plan), leaseCheck()})};
   }
 }
 

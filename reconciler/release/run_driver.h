@@ -63,6 +63,15 @@ class RunDriver {
   void launchHooks(const std::vector<planner::PlannedHook>& fresh, std::size_t underWay);
   std::map<std::string, Duration> coolingHooks() const;
   void killHook(const std::string& operation);
+  void takeMeasured(const Message& message);
+  // Lets the time of the plan's analysis pass and records the measurements that are started now. False: there is a
+  // verdict.
+  bool tendAnalysis(const planner::Plan& plan);
+  void launchMeasurements(const planner::Plan& plan);
+  std::vector<StepRequest> looksAtNewVersion(const std::string& operationId) const;
+  void giveUpMeasurements(AnalysisRecord& record, const planner::PlannedAnalysis& analysis);
+  Duration untilMeasurement(const planner::Plan& plan) const;
+  void announceVerdict(const AnalysisRecord& record) const;
   void kill(const std::vector<std::string>& operations);
   LaunchContext launchContext() const;
   LaunchEvents launchEvents() const;
@@ -79,6 +88,7 @@ class RunDriver {
   ActiveRun& active_;
   RunStatus before_;
   std::size_t taken_ = 0;
+  std::vector<std::size_t> dueMetrics_;  // recorded as started, not started yet
 };
 
 // The lease of an application on a destination.

@@ -6,6 +6,7 @@
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/log.h"
+#include "reconciler/ports/analysis.h"
 #include "reconciler/ports/artifact_source.h"
 #include "reconciler/ports/events.h"
 #include "reconciler/ports/http_client.h"
@@ -37,6 +38,7 @@ struct Services {
   std::string holder;                                 // of leases: the same for every process on one store
   std::function<void(const ObjectKey&)> wake;         // puts a release's key into the queue; thread-safe
   std::map<ProxyType, TrafficManager*> traffic = {};  // of other kinds of proxy traffic is not managed
+  Analyst* analyst = nullptr;                         // none: releases with an analysis are refused
   HttpClient* outbound = nullptr;                     // for URLs that users wrote; none: they are refused
 };
 

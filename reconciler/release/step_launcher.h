@@ -41,6 +41,10 @@ class StepLauncher {
   void abort(const LaunchContext& context, const RunTarget& target, const std::string& operationId,
              const LaunchEvents& events);
 
+  // The step as it is handed over, but for the way to its target.
+  StepRequest requestFor(const LaunchContext& context, const RunTarget& target, StepKind kind,
+                         const std::string& operationId) const;
+
  private:
   void startSyncs(const LaunchContext& context, const std::vector<planner::PlannedStep>& wave,
                   const LaunchEvents& events);
@@ -48,8 +52,6 @@ class StepLauncher {
   // cannot be armed everywhere flips nowhere.
   std::vector<StepRequest> admit(const LaunchContext& context, const std::vector<planner::PlannedStep>& wave,
                                  const LaunchEvents& events) const;
-  StepRequest requestFor(const LaunchContext& context, const RunTarget& target, StepKind kind,
-                         const std::string& operationId) const;
 
   const ApiReader& reader_;
   Provider& provider_;

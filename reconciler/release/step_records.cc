@@ -146,7 +146,13 @@ void forgetFailures(RunStatus& status) {
     fresh.attempt = traffic.attempt;
     traffic = std::move(fresh);
   }
-  std::erase_if(status.analyses, [](const auto& one) { return one.second.verdict != "Successful"; });
+  for (auto& [step, analysis] : status.analyses) {
+    if (analysis.verdict == "Failed" || analysis.verdict == "Inconclusive") {
+      const int round = analysis.round + 1;
+      analysis = {};
+      analysis.round = round;
+    }
+  }
   for (RunTarget& target : status.targets) {
     for (auto& [kind, record] : target.steps) {
       if (record.state == StepState::Failed || record.state == StepState::Unknown) {

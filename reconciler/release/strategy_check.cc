@@ -25,12 +25,29 @@ Status checkTraffic(const Services& services, const std::string& ns, const Relea
   return Status::ok();
 }
 
-Status checkSteps(const std::string& ns, const CanarySettings& canary) {
-  for (std::size_t i = 0; i < canary.steps.size(); ++i) {
-    if (canary.steps[i].kind == CanaryStep::Kind::Analysis) {
-      return {Code::NotFound,
-              cat("spec.strategy.canary.steps[", i, "].analysis.templates: there is no AnalysisTemplate '",
-                  join(canary.steps[i].templates, "', '"), "' in namespace '", ns, "'")};
+// The uses of templates in a strategy, each with its path.
+std::vector<std::pair<AnalysisUse, std::string>> analysesOf(const Strategy& strategy) {
+  std::vector<std::pair<AnalysisUse, std::string>> out;
+  const std::vector<CanaryStep> steps =
+      strategy.canary.has_value() ? strategy.canary->steps : std::vector<CanaryStep>();
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].kind == CanaryStep::Kind::Analysis) {
+      out.push_back({{steps[i].templates, steps[i].args}, cat("spec.strategy.canary.steps[", i, "].analysis")});
+    }
+  }
+  if (strategy.blueGreen.has_value()) {
+    out.emplace_back(strategy.blueGreen->prePromotionAnalysis, "spec.strategy.blueGreen.prePromotionAnalysis");
+    out.emplace_back(strategy.blueGreen->postPromotionAnalysis, "spec.strategy.blueGreen.postPromotionAnalysis");
+  }
+  return out;
+}
+
+Status checkArgs(const AnalysisUse& use, const AnalysisTemplateSpec& spec, const std::string& path) {
+  for (const AnalysisArg& arg : spec.args) {
+    const bool given =
+        std::any_of(use.args.begin(), use.args.end(), [&](const AnalysisArg& one) { return one.name == arg.name; });
+    if (!arg.value.has_value() && !given) {
+      return {Code::Invalid, cat(path, ".args: argument ", arg.name, " of the template has no value")};
     }
   }
   return Status::ok();
@@ -80,9 +97,6 @@ Status checkStrategy(const Services& services, const std::string& ns, const Rele
   if (moves && spec.traffic.has_value()) {
     SLIPWAY_RETURN_IF_ERROR(checkTraffic(services, ns, spec));
   }
-  if (spec.strategy.canary.has_value()) {
-    SLIPWAY_RETURN_IF_ERROR(checkSteps(ns, *spec.strategy.canary));
-  }
   if (spec.resources.has_value()) {
     SLIPWAY_RETURN_IF_ERROR(checkRoom(services, ns, spec, targets));
   }
@@ -92,6 +106,27 @@ Status checkStrategy(const Services& services, const std::string& ns, const Rele
         "spec.strategy.type: a canary shares the traffic among servers, and there is one: set slots, or add a server"};
   }
   return Status::ok();
+}
+
+Result<std::map<std::string, AnalysisTemplateSpec>> freezeAnalyses(const Services& services, const std::string& ns,
+                                                                   const ReleaseSpec& spec) {
+  std::map<std::string, AnalysisTemplateSpec> out;
+  for (const auto& [use, path] : analysesOf(spec.strategy)) {
+    for (std::size_t j = 0; j < use.templates.size(); ++j) {
+      const std::string& name = use.templates[j];
+      const Result<ObjectPtr> object = services.reader.get(kAnalysisTemplate, {ns, name});
+      if (!object && object.code() == Code::NotFound) {
+        return Status(Code::Invalid, cat(path, ".templates[", j, "]: there is no AnalysisTemplate '", name,
+                                         "' in namespace '", ns, "'"));
+      }
+      SLIPWAY_RETURN_IF_ERROR(object.status());
+      Result<AnalysisTemplateSpec> frozen = analysisTemplateFromJson(**object);
+      SLIPWAY_RETURN_IF_ERROR(frozen.status().withContext(cat("AnalysisTemplate ", name)));
+      SLIPWAY_RETURN_IF_ERROR(checkArgs(use, *frozen, path));
+      out[name] = std::move(*frozen);
+    }
+  }
+  return out;
 }
 
 }  // namespace slipway::release

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,5 +17,10 @@ inline constexpr std::string_view kInsufficientCapacity = "insufficient server c
 // or every server that lacks room; no run exists then.
 Status checkStrategy(const Services& services, const std::string& ns, const ReleaseSpec& spec,
                      const std::vector<RunTarget>& targets);
+
+// The AnalysisTemplates that the strategy names, by name, as they are now: a run keeps them. Invalid names the field of
+// one that is not there, or of an argument without a value.
+Result<std::map<std::string, AnalysisTemplateSpec>> freezeAnalyses(const Services& services, const std::string& ns,
+                                                                   const ReleaseSpec& spec);
 
 }  // namespace slipway::release

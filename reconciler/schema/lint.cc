@@ -47,8 +47,8 @@ std::shared_ptr<const StructuralSchema> builtIn(std::string_view text) {
 
 class Linter {
  public:
-  Linter(std::string_view file, const std::vector<Crd>& crds)
-      : file_(file), crds_(crds), metadata_(builtIn(kMetadataSchema)) {}
+  Linter(std::string_view file, const std::vector<Crd>& crds, const ObjectRules& rules)
+      : file_(file), crds_(crds), rules_(rules), metadata_(builtIn(kMetadataSchema)) {}
 
   void text(std::string_view text) {
     Result<std::vector<YamlDocument>> documents = parseYaml(text);
@@ -134,6 +134,9 @@ class Linter {
     }
     if (const auto schema = schemaOf(apiVersion, kind)) {
       judge(*schema, value, prefix);
+      if (rules_) {
+        addAll(rules_(value), prefix);
+      }
     } else {
       add(joined(prefix, "kind"), cat("no kind \"", kind, "\" in version \"", apiVersion, "\"; known are ", known()));
     }
@@ -237,6 +240,7 @@ class Linter {
 
   std::string file_;
   const std::vector<Crd>& crds_;
+  const ObjectRules& rules_;
   std::shared_ptr<const StructuralSchema> metadata_;
   const YamlDocument* document_ = nullptr;
   std::vector<LintFinding> findings_;
@@ -244,8 +248,9 @@ class Linter {
 
 }  // namespace
 
-std::vector<LintFinding> lintManifests(std::string_view fileName, std::string_view text, const std::vector<Crd>& crds) {
-  Linter linter(fileName, crds);
+std::vector<LintFinding> lintManifests(std::string_view fileName, std::string_view text, const std::vector<Crd>& crds,
+                                       const ObjectRules& rules) {
+  Linter linter(fileName, crds, rules);
   linter.text(text);
   return linter.take();
 }

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "reconciler/schema/crd.h"
+#include "reconciler/schema/field_error.h"
 
 namespace slipway::schema {
 
@@ -19,6 +21,9 @@ struct LintFinding {
 // What is wrong with the manifests in `text` (a YAML or JSON stream), by the engine that admits objects: malformed
 // text, missing apiVersion, kind or name, kinds that are not among `crds` (nor Secret, ConfigMap, Namespace,
 // CustomResourceDefinition or List of v1), unknown and duplicate fields, every validation error. Sorted by line.
-std::vector<LintFinding> lintManifests(std::string_view fileName, std::string_view text, const std::vector<Crd>& crds);
+// `rules`, where given, finds what else is wrong with an object of a known kind.
+using ObjectRules = std::function<std::vector<FieldError>(const Json& object)>;
+std::vector<LintFinding> lintManifests(std::string_view fileName, std::string_view text, const std::vector<Crd>& crds,
+                                       const ObjectRules& rules = {});
 
 }  // namespace slipway::schema

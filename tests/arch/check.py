@@ -35,6 +35,7 @@ MAY_INCLUDE = {
     'reconciler/source': _CORE,
     'reconciler/metrics': _CORE,
     'reconciler/release': {'reconciler/planner', PORTS, API, BASE},
+    'reconciler/analysis': {CEL, PORTS, API, BASE},
     'reconciler/fleet': {'reconciler/planner', PORTS, API, BASE},
     'providers/transport': {PORTS, API, BASE},
 }

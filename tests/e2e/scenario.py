@@ -190,6 +190,7 @@ class Scenario(unittest.TestCase):
 
     fleet = cluster = directory = None
     servers_wanted = 3
+    daemon_arguments = ()
 
     @classmethod
     def make_fleet(cls):
@@ -205,7 +206,7 @@ class Scenario(unittest.TestCase):
         cls.fleet = cls.make_fleet()
         cls.addClassCleanup(cls.fleet.stop)
         cls.fleet.start()
-        cls.cluster = Cluster(BIN, os.path.join(cls.directory, 'slipwayd'))
+        cls.cluster = Cluster(BIN, os.path.join(cls.directory, 'slipwayd'), cls.daemon_arguments)
         cls.addClassCleanup(cls.cluster.stop)
         cls.cluster.start()
 

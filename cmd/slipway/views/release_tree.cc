@@ -1,6 +1,7 @@
 #include "cmd/slipway/views/release_tree.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "cmd/slipway/views/text_table.h"
 #include "reconciler/api/run.h"
@@ -241,6 +242,33 @@ std::vector<NamedStep> hooksOf(const Json& status) {
   return out;
 }
 
+// "step 2 Successful: errors/rate 3/3 (0.01)", one for each analysis; the last number in brackets.
+std::vector<std::string> analysisTexts(const Json& status) {
+  std::vector<std::string> out;
+  const Json* analyses = status.find("analyses");
+  if (analyses == nullptr || !analyses->isObject()) {
+    return out;
+  }
+  for (const auto& [step, analysis] : analyses->asObject()) {
+    std::vector<std::string> metrics;
+    const Json* list = analysis.find("metrics");
+    for (const Json& metric : list != nullptr && list->isArray() ? list->asArray() : Json::Array()) {
+      const Json* last = metric.find("last");
+      const bool seen = last != nullptr && last->isArray() && !last->asArray().empty();
+      const Json newest = seen ? last->asArray().back() : Json::object();
+      const std::string value = newest.getString(newest.getString("value").empty() ? "result" : "value");
+      metrics.push_back(cat(oneLine(metric.getString("name")), " ", metric.getInt("successful"), " good, ",
+                            metric.getInt("failed"), " bad", value.empty() ? "" : cat(" (", oneLine(value), ")")));
+    }
+    const std::string verdict = oneLine(analysis.getString("verdict"));
+    std::int64_t number = 0;
+    std::from_chars(step.data(), step.data() + step.size(), number);
+    out.push_back(cat("step ", number + 1, " ", verdict.empty() ? "goes on" : verdict,
+                      metrics.empty() ? "" : cat(": ", join(metrics, ", "))));
+  }
+  return out;
+}
+
 std::vector<std::string> runFacts(const Tree& tree, const Json& run, WallTime now) {
   const Json* status = run.find("status");
   std::vector<std::string> facts;
@@ -268,6 +296,9 @@ std::vector<std::string> runFacts(const Tree& tree, const Json& run, WallTime no
     add("skew     ", cat(status->getInt("skewMs"), "ms from the first switch to the last"));
   }
   add("traffic  ", trafficText(*status));
+  for (const std::string& text : analysisTexts(*status)) {
+    add("analysis ", text);
+  }
   add("message  ", oneLine(status->getString("message")));
   return facts;
 }

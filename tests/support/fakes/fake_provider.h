@@ -47,6 +47,11 @@ class FakeProvider final : public Provider {
     }
     step.events.done(step.request, std::move(result));
   }
+  // What the oldest step that waits prints on its target.
+  void print(const std::string& text) {
+    const Started step = steps_.front();
+    step.events.output(step.request, text);
+  }
   void refuse(Code code, const std::string& message, const std::string& phase = "part") {
     StepResult result;
     result.outcome = StepResult::Outcome::Refused;

@@ -97,16 +97,19 @@ ReleaseSpec fullSpec() {
                                               .autoPromoteAfter = std::chrono::minutes(5),
                                               .previewRun = "curl",
                                               .previewTimeout = std::chrono::seconds(9),
-                                              .scaleDownDelay = std::chrono::seconds(1)};
-  spec.strategy.canary = CanarySettings{.steps = {{.kind = CanaryStep::Kind::SetWeight, .weight = 20},
-                                                  {.kind = CanaryStep::Kind::Pause, .pause = std::chrono::seconds(30)},
-                                                  {.kind = CanaryStep::Kind::Pause},
-                                                  {.kind = CanaryStep::Kind::Analysis, .templates = {"errors"}},
-                                                  {.kind = CanaryStep::Kind::SetScale, .scale = {50, true}}},
-                                        .maxSurge = {2, false},
-                                        .maxUnavailable = {10, true},
-                                        .gradualAbort = std::chrono::seconds(10),
-                                        .scaleDownDelay = std::chrono::seconds(5)};
+                                              .scaleDownDelay = std::chrono::seconds(1),
+                                              .prePromotionAnalysis = {{"errors"}, {{"job", "a"}}},
+                                              .postPromotionAnalysis = {{"errors"}, {{"job", "b"}}}};
+  spec.strategy.canary =
+      CanarySettings{.steps = {{.kind = CanaryStep::Kind::SetWeight, .weight = 20},
+                               {.kind = CanaryStep::Kind::Pause, .pause = std::chrono::seconds(30)},
+                               {.kind = CanaryStep::Kind::Pause},
+                               {.kind = CanaryStep::Kind::Analysis, .templates = {"errors"}, .args = {{"job", "shop"}}},
+                               {.kind = CanaryStep::Kind::SetScale, .scale = {50, true}}},
+                     .maxSurge = {2, false},
+                     .maxUnavailable = {10, true},
+                     .gradualAbort = std::chrono::seconds(10),
+                     .scaleDownDelay = std::chrono::seconds(5)};
   spec.slots = Slots{8081, 8082};
   spec.resources = ResourceNeeds{};
   spec.health.http = HttpCheck{};
@@ -136,6 +139,27 @@ ReleaseSpec fullSpec() {
                              std::chrono::seconds(20),
                              std::chrono::minutes(1)};
   return spec;
+}
+
+AnalysisTemplateSpec fullTemplate() {
+  AnalysisMetric one;
+  one.name = "rate";
+  one.prometheus = PrometheusProvider{"http://p", "q", "s"};
+  one.http = HttpProvider{"https://a", "POST", {{"X", "y"}}, "b", "$.a", "$.n"};
+  one.command = CommandProvider{"run", CommandServers::All};
+  one.initialDelay = std::chrono::seconds(1);
+  one.interval = std::chrono::seconds(2);
+  one.count = 3;
+  one.timeout = std::chrono::seconds(4);
+  one.successCondition = "result < 1.0";
+  one.failureCondition = "result > 2.0";
+  one.minSamples = 5;
+  one.noData = NoData::WaitFor;
+  one.waitFor = std::chrono::seconds(6);
+  one.failureLimit = 7;
+  one.inconclusiveLimit = 8;
+  one.consecutiveErrorLimit = 9;
+  return {{{"job", "shop"}, {"need", std::nullopt}}, {one}};
 }
 
 TEST(KindsMatchCrds, ReleaseSpec) {
@@ -175,6 +199,24 @@ TEST(KindsMatchCrds, DefaultsOfTheCrdAreTheDefaultsOfTheType) {
   EXPECT_EQ(object.at({"status", "observedGeneration"})->asInt(), -1);
 }
 
+TEST(KindsMatchCrds, AnalysisTemplate) {
+  const AnalysisTemplateSpec spec = fullTemplate();
+  std::set<std::string> value;
+  collectValue(toJson(spec), "", {"metrics[].provider.http.headers"}, value);
+  EXPECT_EQ(value, declared("analysistemplate.yaml", "spec"));
+  EXPECT_EQ(*analysisTemplateFromJson(Json::object({{"spec", toJson(spec)}})), spec);
+}
+
+TEST(KindsMatchCrds, DefaultsOfAMetricAreTheDefaultsOfTheType) {
+  Result<schema::Crd> parsed = schema::parseCrd(definition("analysistemplate.yaml"));
+  ASSERT_TRUE(parsed) << parsed.status().toString();
+  Json object = *parseJson(R"({"spec":{"metrics":[{"name":"a","provider":{"http":{"url":"https://a","value":"$"},
+                               "command":{"run":"r"}},"successCondition":"result > 1.0"}]}})");
+  const AnalysisTemplateSpec bare = *analysisTemplateFromJson(object);
+  parsed->versions.front().schema->applyDefaults(object);
+  EXPECT_EQ(*analysisTemplateFromJson(object), bare);
+}
+
 TEST(KindsMatchCrds, ReleaseStatus) {
   ReleaseStatus status;
   status.conditions = {{"Ready", "True", "R", "m", "2026-01-01T00:00:00Z", 1}};
@@ -199,6 +241,8 @@ TEST(KindsMatchCrds, Run) {
   std::set<std::string> value;
   Json json = toJson(spec);
   json["template"] = Json::object();
+  spec.analyses["errors"] = fullTemplate();
+  json["analyses"] = Json::object();
   collectValue(json, "", {}, value);
   EXPECT_EQ(value, declared("releaserun.yaml", "spec"));
 
@@ -214,7 +258,13 @@ TEST(KindsMatchCrds, Run) {
   status.canaryStep = 3;
   status.traffic = {2, {}, {20, 20, 10}, {"web1"}, {"web2"}};
   status.traffic.record.state = StepState::Running;
-  status.analyses["1"] = {"Failed", "m", "at"};
+  status.analyses["1"] = {"Failed",
+                          "m",
+                          "at",
+                          "at",
+                          2,
+                          1500,
+                          {{"errors/rate", "Failed", "m", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, {{"at", "Error", "1", "m"}}}}};
   status.hooks["backup"].server = "web1";
   status.hooks["backup"].record = {StepState::Failed, 1,   2,   "op", "a", "b", "c", 5, "http", 3,
                                    "Timeout",         "m", "t", true};

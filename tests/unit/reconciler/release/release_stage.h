@@ -12,6 +12,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_metrics.h"
 #include "tests/support/fake_objects.h"
+#include "tests/support/fakes/fake_analyst.h"
 #include "tests/support/fakes/fake_traffic_manager.h"
 #include "tests/support/fakes/held_http_client.h"
 #include "tests/unit/reconciler/release/scripted_provider.h"
@@ -99,6 +100,7 @@ class ReleaseStage {
     provider.loseWaiting();
     traffic.loseWaiting();
     outbound.loseWaiting();
+    analyst.loseWaiting();
     woken = true;
     reconciler =
         std::make_unique<release::ReleaseReconciler>(release::Services{objects,
@@ -117,6 +119,7 @@ class ReleaseStage {
                                                                        "slipwayd",
                                                                        [this](const ObjectKey&) { woken = true; },
                                                                        {{ProxyType::Caddy, &traffic}},
+                                                                       &analyst,
                                                                        &outbound});
   }
 
@@ -143,6 +146,10 @@ class ReleaseStage {
     patch["metadata"]["annotations"][cat("slipway.dev/", verb)] = token;
     ASSERT_TRUE(objects.mergePatch(kRelease, key, patch));
     woken = true;
+  }
+
+  void addTemplate(const std::string& name, const std::string& spec) {
+    create(kAnalysisTemplate, name, Json::object({{"spec", *parseJson(spec)}}));
   }
 
   // Reconciles until there is nothing to do now; waits of up to `patience` pass on the fake clock.
@@ -198,6 +205,7 @@ class ReleaseStage {
   ScriptedProvider provider;
   FakeTrafficManager traffic;  // of every caddy
   HeldHttpClient outbound;     // where hooks send requests
+  FakeAnalyst analyst;
   FakeSource source;
   FakeLeases leases;
   FakeEvents events;
