@@ -43,7 +43,9 @@ CLI::App* addVerb(CLI::App& program, Context& context, const std::string& verb, 
 void addPromote(CLI::App& program, Context& context) {
   auto flags = std::make_shared<VerbFlags>();
   flags->request.verb = "promote";
-  CLI::App* command = program.add_subcommand("promote", "let a blue-green or canary release go on to its next step");
+  CLI::App* command = program.add_subcommand(
+      "promote",
+      "let a blue-green or canary release go on to its next step, or any release past a hook that it asks about");
   command->add_option("release", flags->request.release, "name of the release")->required();
   command->add_flag_callback(
       "--full", [flags] { flags->request.verb = "promote-full"; },

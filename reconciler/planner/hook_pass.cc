@@ -1,4 +1,5 @@
 // The part of RunPass that runs hooks.
+#include <algorithm>
 #include <numeric>
 
 #include "reconciler/base/strings.h"
@@ -74,13 +75,14 @@ Plan RunPass::failing(std::string reason, const std::string& message) {
 std::optional<Plan> RunPass::endHooks(RunPhase phase) {
   for (PlannedHook& hook : runningHooks(input_)) {
     const Hook& spec = input_.run.spec.hooks[hook.hook];
-    if (!goesForward(spec, hook.key)) {
-      continue;
+    const bool forward = goesForward(spec, hook.key);
+    if (!forward && phase == RunPhase::RollingBack) {
+      continue;  // of the way back
     }
-    if (spec.http.has_value()) {
-      plan_.hooks.push_back(std::move(hook));
-    } else {
+    if (forward && !spec.http.has_value()) {
       plan_.abort.push_back(hook.operationId);
+    } else {
+      plan_.hooks.push_back(std::move(hook));
     }
   }
   if (plan_.hooks.empty() && plan_.abort.empty()) {
@@ -89,8 +91,12 @@ std::optional<Plan> RunPass::endHooks(RunPhase phase) {
   return at(phase, "EndingHooks", cat("stopping ", plan_.hooks.size() + plan_.abort.size(), " hooks"));
 }
 
-bool RunPass::revertedByFailure() const {
-  return status_.decisions.abort.empty() || status_.decisions.revertReason != abortReason();
+bool RunPass::tellsOfFailure() const {
+  const bool began = std::any_of(status_.hooks.begin(), status_.hooks.end(), [&](const auto& one) {
+    const Hook* hook = hookOf(input_.run.spec, one.first);
+    return hook != nullptr && hook->at == HookPoint::OnFailure;
+  });
+  return began || status_.decisions.abort.empty() || status_.decisions.revertReason != abortReason();
 }
 
 }  // namespace slipway::planner

@@ -53,10 +53,11 @@ std::vector<std::size_t> placesOf(const PlanInput& input, const Hook& hook, cons
   if (hook.onEachServer()) {
     return places;
   }
-  if (const HookRecord* record = recordOf(input, hook.name); record != nullptr && record->record.tries > 0) {
+  if (const HookRecord* record = recordOf(input, hook.name); record != nullptr && record->record.attempt > 0) {
     const std::optional<std::size_t> known = placeOf(input.progress, record->server);
-    const bool elsewhere = hook.idempotent && (!known || input.progress.targets[*known].gone);
-    if (known && !elsewhere) {
+    const bool gone = !known || input.progress.targets[*known].gone;
+    const bool mayMove = hook.idempotent || record->record.state == StepState::Pending;
+    if (known && !(gone && mayMove)) {
       return {*known};
     }
   }

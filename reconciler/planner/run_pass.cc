@@ -274,7 +274,7 @@ Plan RunPass::rolledBack(const std::string& note) {
     return at(RunPhase::RollingBack, status_.decisions.revertReason, status_.decisions.revertMessage);
   }
   for (const HookPoint point : {HookPoint::AfterRollback, HookPoint::OnFailure}) {
-    if (point == HookPoint::AfterRollback || revertedByFailure()) {
+    if (point == HookPoint::AfterRollback || tellsOfFailure()) {
       if (std::optional<Plan> next = hooksOfRun(point, RunPhase::RollingBack)) {
         return *next;
       }

@@ -81,7 +81,7 @@ class RunPass {
   Plan cancelling();
   Plan paused();
   std::optional<Plan> endHooks(RunPhase phase);
-  bool revertedByFailure() const;
+  bool tellsOfFailure() const;
   std::string abortReason() const;
 };
 

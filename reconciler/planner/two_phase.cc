@@ -264,7 +264,7 @@ class Pass final : public RunPass {
     return std::any_of(status_.hooks.begin(), status_.hooks.end(), [&](const auto& one) {
       const Hook* hook = hookOf(input_.run.spec, one.first);
       return hook != nullptr && hook->at == point && goesForward(*hook, one.first) &&
-             one.second.server == target(i).name && one.second.record.tries > 0;
+             one.second.server == target(i).name && one.second.record.attempt > 0;
     });
   }
 

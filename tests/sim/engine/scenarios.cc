@@ -67,6 +67,23 @@ ReleaseSpec rollingSpec() {
   return out;
 }
 
+// Without a request that must not be repeated: after a crash that one is a person's to decide.
+ReleaseSpec hookSpec(StrategyType type) {
+  ReleaseSpec out = type == StrategyType::Rolling ? rollingSpec() : spec();
+  out.hooks = someHooks("app0");
+  std::erase_if(out.hooks, [](const Hook& one) { return one.name == "announce"; });
+  if (type == StrategyType::Rolling) {
+    for (const HookPoint point : {HookPoint::Drain, HookPoint::Restore}) {
+      Hook hook;
+      hook.name = point == HookPoint::Drain ? "drain" : "restore";
+      hook.at = point;
+      hook.run = cat("echo ", hook.name, " $VERSION >> /var/log/", hook.name, "; sleep 1");
+      out.hooks.push_back(hook);
+    }
+  }
+  return out;
+}
+
 // Two instances on each server, behind a proxy on the first one.
 ReleaseSpec slotSpec(StrategyType type) {
   ReleaseSpec out = spec();
@@ -326,6 +343,9 @@ std::vector<Scenario> asked() {
        [](W w, L l) { nextBroken(w, l, "sick-2.0.0"); }},
       {"rolling", [](W w, L l) { established(w, l, rollingSpec()); }, next},
       {"rolling-verify-fails", [](W w, L l) { established(w, l, rollingSpec()); },
+       [](W w, L l) { nextBroken(w, l, "sick-2.0.0"); }},
+      {"hooks", [](W w, L l) { established(w, l, hookSpec(StrategyType::Atomic)); }, next},
+      {"hooks-rolling-verify-fails", [](W w, L l) { established(w, l, hookSpec(StrategyType::Rolling)); },
        [](W w, L l) { nextBroken(w, l, "sick-2.0.0"); }},
       {"delete-open", [](W w, L l) { established(w, l, spec()); },
        [](W w, L l) {

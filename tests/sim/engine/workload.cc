@@ -23,7 +23,35 @@ BuildStep step(std::string name, std::string run) {
   return out;
 }
 
+Hook hook(const std::string& name, HookPoint at, const std::string& run) {
+  Hook out;
+  out.name = name;
+  out.at = at;
+  out.run = run;
+  out.timeout = std::chrono::seconds(30);
+  return out;
+}
+
 }  // namespace
+
+std::vector<Hook> someHooks(const std::string& name) {
+  std::vector<Hook> out{
+      hook("backup", HookPoint::Backup, cat("echo $RUN >> /var/log/backups-", name, "; sleep 1")),
+      hook("warm", HookPoint::BeforeBuild, "sleep 1"),
+      hook("announce", HookPoint::BeforeSwitch, ""),
+      hook("schema", HookPoint::BeforeSwitch, cat("echo $VERSION >> /var/log/schema-", name, "; sleep 1")),
+      hook("count", HookPoint::AfterSwitch, ""),
+      hook("undone", HookPoint::AfterRollback, "sleep 1"),
+      hook("tell", HookPoint::OnFailure, "sleep 1"),
+  };
+  out[1].scope = HookScope::EachServer;
+  out[1].idempotent = true;
+  out[1].onError = HookErrors::Ignore;
+  out[2].http = HookRequest{.url = "http://{{server}}:7000/{{run}}/announce/once"};
+  out[4].http = HookRequest{.url = "http://{{server}}:7000/{{run}}/count/often"};
+  out[4].idempotent = true;
+  return out;
+}
 
 ReleaseSpec plainSpec(const std::string& name) {
   ReleaseSpec spec;
@@ -83,6 +111,11 @@ ReleaseSpec randomSpec(Dice& dice, const std::string& name, int port) {
                   : dice.chance(0.5) ? RollbackPolicy::Freeze
                                      : RollbackPolicy::None;
   spec.maxParallel = 1 + static_cast<int>(dice.below(5));
+  // A copy: what seeds without hooks do stays what it was.
+  if (Dice rare(Dice(dice).next() + 1); rare.chance(0.12)) {
+    spec.hooks = someHooks(name);
+    std::erase_if(spec.hooks, [&](const Hook&) { return rare.chance(0.3); });
+  }
   return spec;
 }
 

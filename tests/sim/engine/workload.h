@@ -62,6 +62,8 @@ class Workload {
 };
 
 // A spec that uses most of what there is, decided by dice; commands look at markers on the servers.
+// Hooks at most points of a run, commands and requests.
+std::vector<Hook> someHooks(const std::string& name);
 ReleaseSpec randomSpec(Dice& dice, const std::string& name, int port);
 // The plainest one.
 ReleaseSpec plainSpec(const std::string& name);

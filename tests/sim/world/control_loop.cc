@@ -32,6 +32,7 @@ ControlLoop::ControlLoop(Ports ports)
             }}),
       runner_(ports.network),
       http_(ports.http),
+      outbound_(ports.outbound),
       provider_(vm::newSteppedSshVmProvider(runner_, clock_, metrics_, log_)) {
   controllers_ = std::make_unique<daemon::Controllers>(daemon::ControllerPorts{api_,
                                                                                api_,
@@ -48,7 +49,8 @@ ControlLoop::ControlLoop(Ports ports)
                                                                                log_,
                                                                                pool_,
                                                                                ports.holder,
-                                                                               {{ProxyType::Caddy, ports.traffic}}},
+                                                                               {{ProxyType::Caddy, ports.traffic}},
+                                                                               &outbound_},
                                                        1);
   loops_ = controllers_->loops();
   loops_.push_back({"provider", [this] { return provider_->step(); }});

@@ -109,6 +109,7 @@ class ControlLoop {
     ArtifactSource& source;
     SimRunner::Ports network;
     SimHttp::Ports http;
+    SimHttp::Ports outbound;
     std::function<bool()> before;
     std::function<bool()> after;
     std::function<Revision()> lastRevision;
@@ -135,6 +136,7 @@ class ControlLoop {
   FaultyApi api_;
   SimRunner runner_;
   SimHttp http_;
+  SimHttp outbound_;
   SimPool pool_;
   std::unique_ptr<daemon::Controllers> controllers_;
   std::unique_ptr<vm::SteppedProvider> provider_;

@@ -321,6 +321,16 @@ void Checker::leaseCommitted(const std::string& key, const Json& object) {
 
 // --- effects ---------------------------------------------------------------------------------------------------------
 
+// A hook of the way back, or one that tells how a run ended.
+static bool endsRun(const ReleaseRun& run, const std::string& operation) {
+  const std::vector<std::string> parts = split(operation, '.');  // run "hook" name …
+  return stepOf(operation) == "hook-back" ||
+         std::any_of(run.spec.spec.hooks.begin(), run.spec.spec.hooks.end(), [&](const Hook& hook) {
+           return parts.size() > 2 && parts[1] == "hook" && parts[2] == hook.name &&
+                  (hook.at == HookPoint::AfterRollback || hook.at == HookPoint::OnFailure);
+         });
+}
+
 void Checker::sent(const SentRequest& request) {
   require(49, request.pinned, cat(request.operation, " is sent without the key of its host"));
   const auto found = runs_.find(runOf(request.operation));
@@ -336,7 +346,7 @@ void Checker::sent(const SentRequest& request) {
   if (late) {
     mark("a step left after it was decided to stop");
   } else if (!decided.revert.empty() || (!decided.abort.empty() && decided.commit.empty())) {
-    require(10, compensates(step, request.kind),
+    require(10, compensates(step, request.kind) || endsRun(run, request.operation),
             cat(request.kind, " is sent as ", request.operation, " after it was decided to ",
                 decided.revert.empty() ? "stop" : "undo"));
   }
@@ -429,6 +439,24 @@ void Checker::commandBegins(SimHost& host, const HostScript& script, const std::
   ports_.commandBegins(host, name);
 }
 
+// Before it leaves it is durable that it is about to; what may be sent once is sent once.
+void Checker::requested(const std::string& url) {
+  const std::vector<std::string> parts = split(url, '/');  // http: "" host:port run hook how
+  for (const auto& [uid, view] : runs_) {
+    if (parts.size() != 6 || view.run.meta.name != parts[3] || isTerminal(view.run.status.phase)) {
+      continue;
+    }
+    const auto known = view.run.status.hooks.find(parts[4]);
+    const bool recorded = known != view.run.status.hooks.end() && known->second.record.state == StepState::Running;
+    require(19, recorded, cat("hook ", parts[4], " of ", parts[3], " is sent and not recorded as running"));
+    if (recorded && parts[5] == "once") {
+      const std::string& operation = known->second.record.operationId;
+      require(19, ++requests_[operation] == 1, cat(operation, " was sent ", requests_[operation], " times"));
+      mark("a hook's request was sent");
+    }
+  }
+}
+
 // --- marks -----------------------------------------------------------------------------------------------------------
 
 void Checker::markRun(const ReleaseRun& before, const ReleaseRun& after) {
@@ -442,6 +470,7 @@ void Checker::markRun(const ReleaseRun& before, const ReleaseRun& after) {
     if (reason == "RollbackIncomplete") mark("rollback incomplete");
     if (reason == "PrepareFailed") mark("build failed");
     if (reason == "GateClosed") mark("gate closed");
+    if (reason == "HookOutcomeUnknown") mark("a hook's end was unknown");
     if (reason == "SourceFailed") mark("source failed");
     if (reason == "SourceUnavailable") mark("source unavailable");
     if (reason == "WaitingForLease") mark("waited for a lease");

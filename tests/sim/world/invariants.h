@@ -74,6 +74,8 @@ class Checker final : public HostObserver {
   void watched(const Kind& kind, Revision after, Revision at, bool bookmark);
   // A command leaves a controller.
   void sent(const SentRequest& request);
+  // A hook's request leaves a controller: its path is /<run>/<hook>/<Once or Often>.
+  void requested(const std::string& url);
   // Log lines and whatever else people read (I46).
   void published(std::string_view where, std::string_view text);
   static constexpr std::string_view kSecret = "PLANTED-SECRET-7c1f";
@@ -130,7 +132,8 @@ class Checker final : public HostObserver {
   std::map<std::pair<std::string, std::string>, std::uint64_t> entered_;  // host, root → newest run's order
   std::map<std::string, std::map<std::string, LiveState>> before_;        // by run, host
   std::map<std::string, std::set<std::string>> movedBy_;                  // by run: hosts
-  std::map<std::pair<std::string, std::string>, int> once_;               // operation, build step
+  std::map<std::pair<std::string, std::string>, int> once_;               // operation, build step or hook
+  std::map<std::string, int> requests_;                                   // by operation
   std::set<std::pair<std::string, std::string>> tampered_;
   std::set<std::pair<std::string, std::string>>
       byHand_;  // run, host: what it moved away from was put there by a person

@@ -262,6 +262,9 @@ void SimRunner::resetAll() {
 }
 
 void SimHttp::send(HttpClientRequest request, std::function<void(Result<HttpClientResponse>)> done) {
+  if (ports_.before != nullptr && !ports_.before(request)) {
+    return;
+  }
   // scheme://address:port/path
   const std::size_t from = request.url.find("://") + 3;
   const std::size_t slash = request.url.find('/', from);
@@ -278,6 +281,9 @@ void SimHttp::send(HttpClientRequest request, std::function<void(Result<HttpClie
       done(late ? Result<HttpClientResponse>(Code::Timeout, "no answer in time") : this_.answer(address, port, path));
     }
   });
+  if (ports_.after != nullptr) {
+    ports_.after();
+  }
 }
 
 void SimHttp::connect(const std::string& host, int port, Duration timeout, std::function<void(Status)> done) {

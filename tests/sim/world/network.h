@@ -70,6 +70,9 @@ class SimHttp final : public HttpClient {
     std::function<Result<HttpClientResponse>(const std::string& address, int port, const std::string& path)> answer;
     std::function<Duration()> latency;
     std::function<bool()> alive;
+    // A request with an effect leaves, and has left. False: the process ends before, nothing is sent.
+    std::function<bool(const HttpClientRequest&)> before = nullptr;
+    std::function<void()> after = nullptr;
   };
   explicit SimHttp(Ports ports) : ports_(std::move(ports)) {}
   void send(HttpClientRequest request, std::function<void(Result<HttpClientResponse>)> done) override;

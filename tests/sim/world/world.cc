@@ -271,6 +271,15 @@ void World::markCrash() {
   }
 }
 
+// What hooks talk to: there as long as its server is.
+Result<HttpClientResponse> World::answerHook(const std::string& address) {
+  const auto cut = partitioned_.find(address);
+  if (host(address) == nullptr || (cut != partitioned_.end() && time_.now() < cut->second)) {
+    return Status(Code::Timeout, "no answer in time");
+  }
+  return HttpClientResponse{200, "ok"};
+}
+
 SimStore::Sync World::sync() {
   if (dying_) {
     return SimStore::Sync::Lost;
@@ -321,6 +330,20 @@ ControlLoop::Ports World::portsFor(bool main) {
       time_, [this](const std::string& address, int port, const std::string&) { return answer(address, port); },
       [this] { return dice_.between(std::chrono::milliseconds(1), std::chrono::milliseconds(20)); },
       [this, process = process_.get()] { return process_.get() == process && !dying_; }};
+  SimHttp::Ports outbound{time_,
+                          [this](const std::string& address, int, const std::string&) { return answerHook(address); },
+                          http.latency,
+                          http.alive,
+                          [this, main](const HttpClientRequest& request) {
+                            if (!mayGo(main)) return false;
+                            trace_.add(request.url);
+                            if (options_.show) {
+                              options_.show(cat("    ", request.method, " ", request.url));
+                            }
+                            checker_->requested(request.url);
+                            return true;
+                          },
+                          [this] { (void)heard(); }};
   return {time_,
           faults_,
           *checker_,
@@ -329,6 +352,7 @@ ControlLoop::Ports World::portsFor(bool main) {
           *source_,
           std::move(network),
           std::move(http),
+          std::move(outbound),
           [this, main] { return mayGo(main); },
           [this] { return heard(); },
           [this] { return disk_.last; },

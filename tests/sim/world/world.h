@@ -97,6 +97,7 @@ class World {
   void commandBegins(SimHost& host, const std::string& name);
   bool mixed(const App& app) const;
   Result<HttpClientResponse> answer(const std::string& address, int port);
+  Result<HttpClientResponse> answerHook(const std::string& address);
   SimStore::Sync sync();
   void committed(const Record& record);
   bool turn();
