@@ -50,6 +50,7 @@ ControlLoop::ControlLoop(Ports ports)
                                                                                pool_,
                                                                                ports.holder,
                                                                                {{ProxyType::Caddy, ports.traffic}},
+                                                                               nullptr,  // no analyses
                                                                                &outbound_},
                                                        1);
   loops_ = controllers_->loops();
