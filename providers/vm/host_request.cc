@@ -1,10 +1,14 @@
 #include "providers/vm/host_request.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
+#include "providers/vm/manager_request.h"
 #include "reconciler/base/strings.h"
 
 #include "embedded/embedded_host_script.h"
+#include "embedded/embedded_manager_script.h"
 
 namespace slipway::vm {
 namespace {
@@ -162,6 +166,21 @@ struct ActionEncoder {
     slotName(slot.name);
     out.number(slot.port);
   }
+  struct How {
+    Duration timeout{0};
+    bool goingBack = false;
+  };
+  void manager(const std::optional<ProcessManager>& manager, const SlotRef& slot, How how) const {
+    std::vector<std::string> settings;
+    if (manager.has_value()) {
+      settings = managerSettings({*manager, request, slot, how.timeout, how.goingBack});
+    }
+    out.line("manager", manager.has_value() ? managerName(*manager) : "");
+    out.number(static_cast<std::int64_t>(settings.size()));
+    for (const std::string& setting : settings) {
+      out.text("process manager", setting);
+    }
+  }
   void operator()(const PlaceStep& step) const {
     out.name("version", step.releaseId);
     out.line("digest", step.digest);
@@ -182,6 +201,7 @@ struct ActionEncoder {
     out.text("process command", step.run);
     out.number(wholeSeconds(step.timeout));
     slot(step.slot);
+    manager(step.manager, step.slot, {step.timeout, step.goingBack});
   }
   void operator()(const VerifyStep& step) const {
     out.name("version", step.releaseId);
@@ -191,11 +211,12 @@ struct ActionEncoder {
       out.line("container", "");
       out.number(0);
       out.number(0);
-      return;
+    } else {
+      out.name("container", step.container->name);
+      out.number(wholeSeconds(step.container->timeout));
+      out.number(step.container->ownHealth ? 1 : 0);
     }
-    out.name("container", step.container->name);
-    out.number(wholeSeconds(step.container->timeout));
-    out.number(step.container->ownHealth ? 1 : 0);
+    manager(step.manager, step.slot, {});
   }
   void operator()(const UndoStep& step) const {
     out.name("version", step.releaseId);
@@ -223,17 +244,39 @@ struct ActionEncoder {
   void operator()(const AbortStep& step) const { out.name("operation", step.operationId); }
 };
 
+// Without a manager, or with the files of one before the last file, which is the main part.
+std::string framedScript(std::string_view manager) {
+  std::string managers;
+  for (const EmbeddedFile& file : embedded_manager_script()) {
+    if (!manager.empty() && (file.name == "10_live.sh" || file.name == cat("20_", manager, ".sh"))) {
+      managers += file.content;
+    }
+  }
+  std::string script;
+  const std::span<const EmbeddedFile> files = embedded_host_script();
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    script += i + 1 == files.size() ? cat(managers, files[i].content) : std::string(files[i].content);
+  }
+  return transport::frameScript(script);
+}
+
 }  // namespace
 
-const std::string& hostScript() {
-  static const std::string framed = [] {
-    std::string script;
-    for (const EmbeddedFile& file : embedded_host_script()) {
-      script += file.content;
-    }
-    return transport::frameScript(script);
-  }();
-  return framed;
+const std::string& hostScript(const StepAction& action) {
+  static const std::string plain = framedScript("");
+  const std::optional<ProcessManager>* manager = nullptr;
+  if (const auto* process = std::get_if<ProcessStep>(&action); process != nullptr) {
+    manager = &process->manager;
+  } else if (const auto* verify = std::get_if<VerifyStep>(&action); verify != nullptr) {
+    manager = &verify->manager;
+  }
+  if (manager == nullptr || !manager->has_value()) {
+    return plain;
+  }
+  static const std::array<std::string, std::variant_size_v<ProcessManager>> managed{
+      framedScript(managerName(SystemdUnit{})), framedScript(managerName(Pm2App{})),
+      framedScript(managerName(ComposeProject{})), framedScript(managerName(PhpFpmMaster{}))};
+  return managed[(*manager)->index()];
 }
 
 Result<std::string> encodeRequest(const StepRequest& request, Duration remaining) {

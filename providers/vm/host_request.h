@@ -12,8 +12,9 @@ namespace slipway::vm {
 using transport::hostCommand;
 using transport::hostField;
 
-// The host script (providers/vm/host), framed as hostCommand expects it.
-const std::string& hostScript();
+// The host script (providers/vm/host), framed as hostCommand expects it, with that of the process manager which the
+// step is about (providers/vm/managers).
+const std::string& hostScript(const StepAction& action);
 
 // The arguments of a step as the host script reads them. `remaining` is what the target may take, rounded up to
 // seconds. Invalid, naming the field, when something in the request cannot or must not be sent.

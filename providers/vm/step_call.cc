@@ -47,8 +47,9 @@ void StepCall::start() {
   }
   RemoteCommand command;
   command.command = hostCommand();
-  command.input.reserve(hostScript().size() + input->size());
-  command.input.append(hostScript()).append(*input);
+  const std::string& script = hostScript(request_.action);
+  command.input.reserve(script.size() + input->size());
+  command.input.append(script).append(*input);
   command.closeInput =
       !std::holds_alternative<PrepareStep>(request_.action) && !std::holds_alternative<SwitchStep>(request_.action);
   command.deadline = request_.deadline + kGrace;

@@ -10,6 +10,7 @@
 #include "reconciler/api/conditions.h"
 #include "reconciler/api/hooks.h"
 #include "reconciler/api/meta.h"
+#include "reconciler/api/process.h"
 #include "reconciler/api/source_spec.h"
 #include "reconciler/api/strategy.h"
 #include "reconciler/api/traffic.h"
@@ -47,15 +48,6 @@ struct BuildStep {
   bool idempotent = true;  // false: after an interruption of which the end is unknown it is not run again
   std::map<std::string, std::string> env;
   bool operator==(const BuildStep&) const = default;
-};
-
-struct ProcessCommand {
-  std::string start;
-  std::string stop;
-  std::string reload;
-  Duration timeout = std::chrono::minutes(5);
-  std::vector<std::string> servers;  // only there; empty: on all
-  bool operator==(const ProcessCommand&) const = default;
 };
 
 struct HttpCheck {
@@ -111,8 +103,8 @@ struct ReleaseSpec {
   std::vector<DestinationRef> destinations;
   Layout layout;
   std::vector<BuildStep> build;
-  std::optional<ProcessCommand> process;  // nothing: none
-  std::optional<Slots> slots;             // nothing: one instance on each server
+  std::optional<Process> process;  // nothing: none
+  std::optional<Slots> slots;      // nothing: one instance on each server
   Strategy strategy;
   Health health;
   std::optional<TrafficSpec> traffic;  // nothing: no proxy of ours

@@ -117,10 +117,7 @@ std::string releaseIdentity(const ReleaseSpec& spec) {
   }
   Json process;
   if (spec.process.has_value()) {
-    process = Json::object({{"start", spec.process->start},
-                            {"stop", spec.process->stop},
-                            {"reload", spec.process->reload},
-                            {"servers", textList(spec.process->servers)}});
+    process = processIdentity(*spec.process);
   }
   Json content = Json::object({{"version", spec.version},
                                {"source", sourceIdentity(spec.source)},

@@ -84,21 +84,6 @@ void readBuild(const Json* json, std::vector<BuildStep>& out, FieldReader& paren
   }
 }
 
-void readProcess(const Json* json, std::optional<ProcessCommand>& out, FieldReader& parent) {
-  const Json* command = json == nullptr ? nullptr : json->find("command");
-  if (command == nullptr || !command->isObject()) {
-    return;
-  }
-  ProcessCommand& process = out.emplace();
-  FieldReader fields(command, "spec.process.command");
-  fields.read("start", process.start);
-  fields.read("stop", process.stop);
-  fields.read("reload", process.reload);
-  fields.read("timeout", process.timeout);
-  fields.read("servers", process.servers);
-  parent.merge(fields);
-}
-
 void readSlots(const Json* json, std::optional<Slots>& out, FieldReader& parent) {
   if (json == nullptr || !json->isObject()) {
     return;
@@ -221,16 +206,6 @@ Json buildToJson(const std::vector<BuildStep>& steps) {
   return out;
 }
 
-Json processToJson(const ProcessCommand& process) {
-  Json out = Json::object();
-  putText(out, "start", process.start);
-  putText(out, "stop", process.stop);
-  putText(out, "reload", process.reload);
-  out["timeout"] = formatDuration(process.timeout);
-  putList(out, "servers", process.servers);
-  return Json::object({{"command", out}});
-}
-
 Json execToJson(const ExecCheck& check) {
   return Json::object({{"run", check.run}, {"timeout", formatDuration(check.timeout)}});
 }
@@ -326,7 +301,7 @@ Json toJson(const ReleaseSpec& spec) {
     out["build"] = buildToJson(spec.build);
   }
   if (spec.process.has_value()) {
-    out["process"] = processToJson(*spec.process);
+    out["process"] = toJson(*spec.process);
   }
   if (spec.slots.has_value()) {
     out["slots"]["blue"]["port"] = spec.slots->bluePort;

@@ -88,7 +88,7 @@ struct StepRecord {
   int exitCode = -1;
   std::string code;  // codeName of the error, or kNoRoomCode
   std::string message;
-  std::string tail;  // last lines of a failed command, at most 50
+  std::string tail;  // last lines of a failed command, at most 60
   bool alreadyDone = false;
   bool operator==(const StepRecord&) const = default;
 };

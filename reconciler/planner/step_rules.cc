@@ -119,11 +119,16 @@ bool preparationIsLost(const StepRecord& check) {
 
 bool wasStarted(const RunTarget& target, StepKind kind) { return target.stateOf(kind) != StepState::Pending; }
 
+bool restartsOld(const ReleaseSpec& spec, const RunTarget& target) {
+  return runsProcess(spec, StepKind::Restart, target.name) &&
+         (!target.before.empty() || spec.process->manager.has_value());
+}
+
 bool runsProcess(const ReleaseSpec& spec, StepKind kind, const std::string& target) {
   if (!spec.process.has_value()) {
     return false;
   }
-  const ProcessCommand& process = *spec.process;
+  const Process& process = *spec.process;
   if (!process.servers.empty() &&
       std::find(process.servers.begin(), process.servers.end(), target) == process.servers.end()) {
     return false;
@@ -133,9 +138,9 @@ bool runsProcess(const ReleaseSpec& spec, StepKind kind, const std::string& targ
            kind == StepKind::Withdraw;
   }
   if (spec.strategy.type == StrategyType::Recreate) {
-    return kind == StepKind::Stop ? !process.stop.empty() : !process.start.empty();
+    return kind == StepKind::Stop ? process.canStop() : process.canStart();
   }
-  return kind != StepKind::Stop && !process.reload.empty();
+  return kind != StepKind::Stop && process.canReload();
 }
 
 }  // namespace slipway::planner

@@ -30,6 +30,10 @@ bool preparationIsLost(const StepRecord& check);
 // Whether anything of this step may be visible on the target.
 bool wasStarted(const RunTarget& target, StepKind kind);
 
+// Whether after the way back the old version is to be started on this target; a manager stops the new one where there
+// was none.
+bool restartsOld(const ReleaseSpec& spec, const RunTarget& target);
+
 // Whether the release runs a process command on this target for this kind of step.
 bool runsProcess(const ReleaseSpec& spec, StepKind kind, const std::string& target);
 

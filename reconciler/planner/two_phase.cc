@@ -240,8 +240,7 @@ class Pass final : public RunPass {
         return takeBack(StepKind::Undo, undo);
       }
       const Stage restart = survey(input_, StepKind::Restart, [&](std::size_t i) {
-        return batches_.has(batch, i) && touched(i) && !target(i).before.empty() &&
-               runsProcess(input_.run.spec, StepKind::Restart, target(i).name);
+        return batches_.has(batch, i) && touched(i) && restartsOld(input_.run.spec, target(i));
       });
       if (!restart.through()) {
         count("restored", restart);

@@ -61,13 +61,16 @@ struct SwitchStep {
 };
 
 // Run one command of the process manager: reload, start or stop. Effect class E1 by contract with the user. With a slot
-// it runs in that slot's release, with SLOT and PORT set.
+// it runs in that slot's release, with SLOT and PORT set. With a manager the action is that manager's and is
+// repeatable: done when the processes that run are of `releaseId`.
 struct ProcessStep {
   std::string action;  // "reload", "start", "stop": for messages
   std::string releaseId;
   std::string run;
   Duration timeout = std::chrono::minutes(5);
   SlotRef slot = {};
+  std::optional<ProcessManager> manager = std::nullopt;  // does the action; `run` is empty then
+  bool goingBack = false;                                // to a release that ran before, as it ran then
 };
 
 // A container of the target that must be running.
@@ -77,13 +80,14 @@ struct ContainerLook {
   bool ownHealth = true;  // where it has a health check of its own, that one must have passed too
 };
 
-// `current`, or the slot's own link, is `releaseId`, the container (when given) runs, and the command (when given)
-// succeeds in it.
+// `current`, or the slot's own link, is `releaseId`, the manager's processes (when given) are of it, the container
+// (when given) runs, and the command (when given) succeeds in it.
 struct VerifyStep {
   std::string releaseId;
   std::optional<ExecCheck> exec;
   std::optional<ContainerLook> container = std::nullopt;
   SlotRef slot = {};
+  std::optional<ProcessManager> manager = std::nullopt;  // its processes run, and are of `releaseId`
 };
 
 // Put the links back as the journal says they were before the switch to `releaseId`. `restoreTo` is what the plan
@@ -157,7 +161,7 @@ struct StepResult {
   bool alreadyDone = false;
   std::string phase;   // the named part that failed: "fetch", "link-shared", a build step's name, "required-files"
   int exitCode = -1;   // of the user's command that failed; -1: none did
-  std::string tail;    // its last lines, at most 50
+  std::string tail;    // its last lines, at most 60
   std::string digest;  // after Prepare and Check: "sha256:…" or "cksum:…" of the directory's content
   std::uint64_t bytesSent = 0;  // content that had to be sent
   Duration duration{0};

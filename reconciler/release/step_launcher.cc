@@ -44,6 +44,7 @@ Duration timeFor(const ReleaseSpec& spec, StepKind kind) {
     case StepKind::Confirm:
     case StepKind::Recheck:
       return kGrace + previewOf(spec).timeout +
+             (spec.process.has_value() && spec.process->manager.has_value() ? kGrace : Duration(0)) +
              (spec.health.container.has_value() ? spec.health.timeout : Duration(0)) +
              (spec.health.exec.has_value() ? spec.health.exec->timeout : Duration(0));
     case StepKind::Sync:
@@ -69,23 +70,36 @@ SlotRef slotFor(const ReleaseSpec& spec, StepKind kind, const RunTarget& target)
   return {name, name.empty() ? 0 : spec.slots->portOf(name)};
 }
 
+std::optional<ProcessManager> managerOf(const ReleaseRun& run) {
+  std::optional<ProcessManager> manager = run.spec.spec.process->manager;
+  if (manager.has_value()) {
+    nameManager(*manager, run.spec.release);
+  }
+  return manager;
+}
+
 ProcessStep processStep(const ReleaseRun& run, StepKind kind, const RunTarget& target) {
-  const ProcessCommand& process = *run.spec.spec.process;
+  const Process& process = *run.spec.spec.process;
   const bool recreate = run.spec.spec.strategy.type == StrategyType::Recreate;
   const bool slots = run.spec.spec.slots.has_value();
   ProcessStep step;
   step.timeout = process.timeout;
   step.releaseId = ofTheOld(kind) ? target.before : run.spec.version;
   step.slot = slotFor(run.spec.spec, kind, target);
-  if (kind == StepKind::Stop || kind == StepKind::ScaleDown || kind == StepKind::Withdraw) {
+  step.manager = managerOf(run);
+  step.goingBack = ofTheOld(kind);
+  if (kind == StepKind::Stop || kind == StepKind::ScaleDown || kind == StepKind::Withdraw ||
+      (step.manager.has_value() && step.releaseId.empty())) {
     step.action = "stop";
     step.run = process.stop;
   } else if (!recreate && !slots) {
     step.action = "reload";
     step.run = process.reload;
-  } else if (kind == StepKind::Restart && !process.stop.empty() && !slots) {
+  } else if (kind == StepKind::Restart && process.canStop() && !slots) {
     step.action = "restart";
-    step.run = cat("(\n", process.stop, "\n)\n", process.start, "\n");
+    if (!process.manager.has_value()) {
+      step.run = cat("(\n", process.stop, "\n)\n", process.start, "\n");
+    }
   } else {
     step.action = "start";
     step.run = process.start;
@@ -105,6 +119,9 @@ VerifyStep verifyStep(const ReleaseRun& run, StepKind kind, const RunTarget& tar
     step.container = ContainerLook{health.container->name, health.timeout, !health.http.has_value()};
   }
   step.slot = slotFor(run.spec.spec, kind, target);
+  if (planner::runsProcess(run.spec.spec, StepKind::Start, target.name)) {
+    step.manager = managerOf(run);
+  }
   return step;
 }
 

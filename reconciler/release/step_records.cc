@@ -52,7 +52,7 @@ void settle(StepRecord& record, const StepResult& result, WallTime now) {
   record.exitCode = done ? -1 : result.exitCode;
   record.code = done ? "" : std::string(result.noRoom ? kNoRoomCode : codeName(result.status.code()));
   record.message = printable(describeResult(result));
-  record.tail = printable(lastLines(result.tail, 50));
+  record.tail = printable(lastLines(result.tail, 60));
   record.alreadyDone = result.alreadyDone;
 }
 

@@ -27,13 +27,13 @@ class OnPhpServers(Scenario):
             self.masters.append(master.start())
         self.named = [server.name for server in self.shop.servers[:2]]
 
-    def deploy(self, version, outcome='Completed', **strategy):
+    def deploy(self, version, outcome='Completed', process=None, **strategy):
         for name, text in (('lib.php', f"<?php const VERSION = '{version}';"),
                            ('index.php', f"<?php require __DIR__ . '/lib.php'; echo '{version} ', VERSION;")):
             with open(os.path.join(self.shop.source, name), 'w') as file:
                 file.write(text)
         return self.shop.deploy(version, outcome, strategy=strategy,
-                                process={'command': {'reload': RELOAD, 'servers': self.named}})
+                                process=process or {'command': {'reload': RELOAD, 'servers': self.named}})
 
     def executed(self, index):
         """What the code on a server says it is: both of its files, so that a mix is seen."""
@@ -58,6 +58,17 @@ class OnPhpServers(Scenario):
         self.assertEqual('1.0.0 1.0.0', self.executed(2))
         states = [self.shop.step(run, server.name, 'start').get('state') for server in self.shop.servers]
         self.assertEqual(['Done', 'Done', None], states)
+
+    def test_the_manager_of_php_fpm_waits_for_the_new_workers(self):
+        first = self.masters[0]
+        process = {'phpFpm': {'pidFile': first.pid_path, 'config': first.config_path, 'binary': first.wrapper(),
+                              'servers': self.named[:1], 'timeout': '30s'}}
+        self.deploy('1.0.0')
+        for index in range(3):
+            self.wait_until_executed(index, '1.0.0')
+        self.deploy('2.0.0', process=process)
+        self.assertEqual('2.0.0 2.0.0', self.executed(0), 'at once: the step has waited for the new workers')
+        self.assertEqual('1.0.0 1.0.0', self.executed(2), 'not named')
 
     def test_a_failed_php_fpm_reload_is_named_and_taken_back(self):
         self.deploy('1.0.0')

@@ -26,7 +26,7 @@ class World {
     spec.traffic = TrafficSpec{};
     spec.health.attempts = 3;
     spec.health.tcpPort = 80;
-    spec.process = ProcessCommand{.start = "up", .stop = "down", .reload = "reload"};
+    spec.process = Process{.start = "up", .stop = "down", .reload = "reload"};
     slots_ = spec.strategy.type != StrategyType::Canary || random_.next() % 2 == 0;
     if (slots_) {
       spec.slots = Slots{8081, 8082};

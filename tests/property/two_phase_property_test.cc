@@ -26,7 +26,7 @@ class World {
     run_.spec.spec.health.tcpPort = 80;
     run_.spec.spec.maxParallel = 1 + static_cast<int>(random_.next() % 4);
     if (random_.next() % 3 == 0) {
-      run_.spec.spec.process = ProcessCommand{.start = "up", .stop = "down", .reload = "reload"};
+      run_.spec.spec.process = Process{.start = "up", .stop = "down", .reload = "reload"};
     }
     failEvery_ = 2 + random_.next() % 30;
     live_.assign(static_cast<std::size_t>(servers), "1.0.0");

@@ -16,6 +16,7 @@ digest=
 already=0
 tailFile=
 tailFrom=1
+tailLines=50
 opDir=
 # Reads a count and as many arguments into NAME_1, NAME_2, ...; the count into NAME_count.
 fields() {
@@ -58,7 +59,7 @@ render() {
   [ "$exitCode" = -1 ] || say "exit $exitCode"
   [ -z "$digest" ] || say "digest $digest"
   if [ -n "$tailFile" ]; then
-    tail -c "+$tailFrom" "$tailFile" 2>/dev/null | tail -c 65536 | tail -n 50 | awk '{ print "tail " $0 }'
+    tail -c "+$tailFrom" "$tailFile" 2>/dev/null | tail -c 65536 | tail -n "$tailLines" | awk '{ print "tail " $0 }'
   fi
   say "message $3"
   say end

@@ -102,8 +102,12 @@ restoreLocale() {
   unset L
 }
 
-# SECONDS DIRECTORY TEXT. The exit code in `exitCode`, `timedOut` is 1 when the limit was reached.
-runUser() {
+# SECONDS DIRECTORY TEXT
+runUser() { runLimited "$1" userCommand "$2" "$3"; }
+
+# SECONDS FUNCTION...: ends in a program that is started with `isolated`. The exit code in `exitCode`, `timedOut` is 1 when
+# the limit was reached.
+runLimited() {
   timedOut=0
   [ ! -e "$opDir/timed-out" ] || rm -f "$opDir/timed-out"
   tailFile=$opDir/out
@@ -113,7 +117,8 @@ runUser() {
   limit=$((deadline - now))
   [ "$limit" -lt "$1" ] || limit=$1
   [ "$limit" -gt 0 ] || limit=1
-  (userCommand "$2" "$3") </dev/null >>"$opDir/out" 2>&1 7>&- 8>&- 9>&- &
+  shift
+  ("$@") </dev/null >>"$opDir/out" 2>&1 7>&- 8>&- 9>&- &
   group=$!
   say "$group" >"$opDir/group"
   [ ! -e "$opDir/aborted" ] || killGroup "$group"

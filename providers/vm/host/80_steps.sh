@@ -84,6 +84,10 @@ checkBody() {
   step=0
   variable_0_count=0
   progress check
+  if [ -n "$manager" ]; then
+    managerLook
+    [ -n "$run" ] || done_ verified
+  fi
   runUser "$timeout" "$directory" "$run"
   refuseFailed "the check" Unavailable
   done_ checked
@@ -98,11 +102,13 @@ verify() {
   field; container=$F
   field; containerTimeout=$F
   field; ownHealth=$F
+  field; manager=$F
+  fields m
   releaseDir=$root/releases/$environment/$release
   keepRecord=0
   phase=verify
   makeDirectories
-  [ -z "$run" ] || rejoin
+  [ -z "$run$manager" ] || rejoin
   enter
   link=current-$environment${slot:+"-$slot"}
   rawLink "$link"
@@ -114,7 +120,7 @@ verify() {
     containerRuns "$container" "$containerTimeout" "$ownHealth"
     phase=verify
   fi
-  [ -n "$run" ] || done_ verified
+  [ -n "$run$manager" ] || done_ verified
   openOperation
   supervise checkBody
 }
@@ -126,6 +132,8 @@ process() {
   field; timeout=$F
   field; slot=$F
   field; port=$F
+  field; manager=$F
+  fields m
   releaseDir=$root/releases/$environment/$release
   phase=$action
   makeDirectories
@@ -147,6 +155,10 @@ processBody() {
     directory=$root/$link
   elif [ -d "$releaseDir" ]; then
     directory=$releaseDir
+  fi
+  if [ -n "$manager" ]; then
+    managerDo
+    done_ "$action done"
   fi
   runUser "$timeout" "$directory" "$run"
   refuseFailed "the process command $action" Unavailable

@@ -18,6 +18,7 @@ step=0
 opDir=$state/ops/$operation
 slot=
 port=
+manager=
 
 case $kind in
   observe) observe ;;

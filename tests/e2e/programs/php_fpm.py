@@ -23,11 +23,12 @@ class PhpFpm:
         # A socket's path has about 100 bytes: it is asked for below /proc/self/fd instead.
         os.makedirs(directory, exist_ok=True)
         self.socket = os.path.join(directory, 's')
+        self.config_path = os.path.join(directory, 'fpm.conf')
         self.log_path, self.pid_path = os.path.join(directory, 'fpm.log'), os.path.join(directory, 'fpm.pid')
 
     def start(self):
         account = 'user = root\ngroup = root\n' if os.getuid() == 0 else ''
-        with open(os.path.join(self.directory, 'fpm.conf'), 'w') as file:
+        with open(self.config_path, 'w') as file:
             file.write(f'''[global]
 error_log = {self.log_path}
 pid = {self.pid_path}
@@ -42,10 +43,18 @@ catch_workers_output = yes
                     'realpath_cache_ttl=3600']
         arguments = [part for each in settings for part in ('-d', each)] + (['-R'] if os.getuid() == 0 else [])
         with open(os.path.join(self.directory, 'out'), 'ab') as out:
-            self.process = subprocess.Popen([program(), '-F', '-y', os.path.join(self.directory, 'fpm.conf'), *arguments],
+            self.process = subprocess.Popen([program(), '-F', '-y', self.config_path, *arguments],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         processes.wait_for(self._answers, 20, f'php-fpm: {self.log()}', self.process)
         return self
+
+    def wrapper(self):
+        """php-fpm as it is to be called here: for root's own pools root has to say so."""
+        path = os.path.join(self.directory, 'php-fpm')
+        with open(path, 'w') as file:
+            file.write(f'#!/bin/sh\nexec {program()} {"-R" if os.getuid() == 0 else ""} "$@"\n')
+        os.chmod(path, 0o755)
+        return path
 
     def stop(self):
         if self.process and self.process.poll() is None:

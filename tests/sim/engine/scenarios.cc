@@ -53,7 +53,7 @@ ReleaseSpec spec() {
 ReleaseSpec recreateSpec() {
   ReleaseSpec out = spec();
   out.strategy.type = StrategyType::Recreate;
-  out.process = ProcessCommand{};
+  out.process = Process{};
   out.process->start = "sleep 1; cat version > /run/8000";
   out.process->stop = "rm /run/8000";
   return out;
@@ -89,7 +89,7 @@ ReleaseSpec slotSpec(StrategyType type) {
   ReleaseSpec out = spec();
   out.strategy.type = type;
   out.slots = Slots{9001, 9002};
-  out.process = ProcessCommand{};
+  out.process = Process{};
   out.process->start = "sleep 1; cat version > /run/$PORT";
   out.process->stop = "rm /run/$PORT";
   out.traffic = TrafficSpec{};

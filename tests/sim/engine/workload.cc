@@ -88,7 +88,7 @@ ReleaseSpec randomSpec(Dice& dice, const std::string& name, int port) {
   spec.strategy.switchOrder = dice.chance(0.3) ? SwitchOrder::Sequential : SwitchOrder::Parallel;
   if (spec.strategy.type == StrategyType::Recreate || dice.chance(0.4)) {
     const std::string run = cat("sleep 1; [ ! -e /etc/hang ] || sleep 1000; cat version > /run/", port);
-    spec.process = ProcessCommand{};
+    spec.process = Process{};
     spec.process->timeout = std::chrono::seconds(20);
     if (spec.strategy.type == StrategyType::Recreate) {
       spec.process->start = run;

@@ -112,6 +112,12 @@ bool HostScript::takeList(std::vector<std::string>& into) {
   return std::all_of(into.begin(), into.end(), [this](std::string& one) { return take(one); });
 }
 
+// A simulated host has no manager of processes: its commands stand for them.
+bool HostScript::takeManager() {
+  std::vector<std::string> settings;
+  return take(manager_) && takeList(settings);
+}
+
 bool HostScript::readRequest() {
   const std::size_t line = in_.find('\n');
   if (line == std::string::npos) {
@@ -169,7 +175,7 @@ bool HostScript::readArguments() {
     return take(release_) && take(wantedDigest_) && take(slot_);
   }
   if (kind == "process") {
-    return take(release_) && take(action_) && takeCommand() && take(slot_) && take(port_);
+    return take(release_) && take(action_) && takeCommand() && take(slot_) && take(port_) && takeManager();
   }
   if (kind == "hook") {
     std::string idempotent;
@@ -186,7 +192,7 @@ bool HostScript::readArguments() {
   if (kind == "verify") {
     std::string timeout, own;
     return take(release_) && takeCommand() && take(slot_) && take(port_) && take(container_) && take(timeout) &&
-           take(own);
+           take(own) && takeManager();
   }
   if (kind == "undo") {
     return take(release_) && take(restoreTo_) && take(newSlot_);

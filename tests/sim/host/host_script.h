@@ -73,6 +73,7 @@ class HostScript : public std::enable_shared_from_this<HostScript> {
   std::optional<std::string> field();
   bool take(std::string& into);
   bool takeList(std::vector<std::string>& into);
+  bool takeManager();
   bool readRequest();
   bool readArguments();
   void begin();
@@ -189,7 +190,8 @@ class HostScript : public std::enable_shared_from_this<HostScript> {
   Next waiting_;  // for more input
 
   Request request_;
-  std::string state_, opDir_, release_, identity_, artifact_, wantedDigest_, restoreTo_, action_, victim_, container_;
+  std::string state_, opDir_, release_, identity_, artifact_, wantedDigest_, restoreTo_, action_, victim_, container_,
+      manager_;
   std::string slot_, port_, newSlot_;
   std::vector<std::string> sharedDirectories_, sharedFiles_, required_, keep_;
   std::vector<Build> builds_;

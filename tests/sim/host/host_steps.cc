@@ -123,6 +123,10 @@ void HostScript::verify() {
       refuse("Invalid", cat("docker is not installed, nor podman: container ", container_, " cannot be looked at"));
       return;
     }
+    if (!manager_.empty()) {
+      refuse("Invalid", cat(manager_, " is not there: no such process manager on this server"));
+      return;
+    }
     if (command_.run.empty()) {
       done("verified");
       return;
@@ -136,6 +140,10 @@ void HostScript::verify() {
 void HostScript::process() {
   phase_ = action_;
   if (!makeDirectories() || rejoin()) {
+    return;
+  }
+  if (!manager_.empty()) {
+    refuse("Invalid", cat(manager_, " is not there: no such process manager on this server"));
     return;
   }
   enter([this] {

@@ -5,8 +5,11 @@ set -eu
 case ${1-} in
   traefik) module=github.com/traefik/traefik/v3 version=v3.5.3 package=cmd/traefik ;;
   caddy) module=github.com/caddyserver/caddy/v2 version=v2.10.2 package=cmd/caddy ;;
-  *) echo "usage: $0 traefik|caddy" >&2; exit 2 ;;
+  docker-compose) module=github.com/docker/compose/v2 version=v2.40.2 package=cmd ;;
+  *) echo "usage: $0 traefik|caddy|docker-compose" >&2; exit 2 ;;
 esac
+flags=
+[ "$1" != docker-compose ] || flags="-X $module/internal.Version=$version"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/slipway/programs
 program=$cache/$1-$version
 if [ -x "$program" ]; then
@@ -31,6 +34,6 @@ manifest=$(go mod download -json "$module@$version" | sed -n 's/^\t"GoMod": "\(.
   awk '/^(replace|exclude)( |$)/ { inside = /\($/; print; next } inside { print } /^\)/ { inside = 0 }' "$manifest"
 } >go.mod
 go mod tidy >&2
-CGO_ENABLED=0 go build -p "${SLIPWAY_JOBS:-2}" -ldflags '-s -w' -o "$program.new" "$module/$package" >&2
+CGO_ENABLED=0 go build -p "${SLIPWAY_JOBS:-2}" -ldflags "-s -w${flags:+ $flags}" -o "$program.new" "$module/$package" >&2
 mv "$program.new" "$program"
 echo "$program"

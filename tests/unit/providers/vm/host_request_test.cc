@@ -37,7 +37,7 @@ TEST(HostRequest, TheCommandIsOneLineWithoutAnyData) {
   EXPECT_EQ(hostCommand().find('!'), std::string_view::npos);
   EXPECT_EQ(hostCommand().substr(0, 13), "exec /bin/sh ");
   EXPECT_LT(hostCommand().size(), 1000U);
-  EXPECT_LT(hostScript().size(), 60000U);
+  EXPECT_LT(hostScript(ObserveStep{}).size(), 60000U);
 }
 
 TEST(HostRequest, RefusesWhatCouldLeaveItsPlace) {
@@ -82,11 +82,10 @@ class Framing : public testing::TestWithParam<HostShell> {};
 // The script's own reading functions, with a main part that only gives back what it read.
 TEST_P(Framing, EveryStringOfBytesComesOutAsItWentIn) {
   if (!GetParam().usable()) GTEST_SKIP() << GetParam().name << " is not installed";
-  const std::string& framed = hostScript();
+  const std::string& framed = hostScript(ObserveStep{});
   std::string script = framed.substr(framed.find('\n') + 1);
   script.resize(script.find("record=\n"));
-  script += std::string(hostScript().substr(hostScript().find("field() {"),
-                                            hostScript().find("fields() {") - hostScript().find("field() {")));
+  script += framed.substr(framed.find("field() {"), framed.find("fields() {") - framed.find("field() {"));
   script += "field; count=$F\nwhile [ \"$count\" -gt 0 ]; do field; printf %s \"$F\"; count=$((count - 1)); done\n";
   SeededRandom random(7);
   const char* full = std::getenv("SLIPWAY_FULL");

@@ -75,6 +75,32 @@ void collectValue(const Json& value, const std::string& path, const std::set<std
   }
 }
 
+std::vector<Process> fullManagers() {
+  SystemdUnit unit;
+  unit.unit = "shop";
+  unit.scope = SystemdScope::User;
+  unit.user = "www";
+  unit.execStart = "./shop";
+  unit.execReload = "kill -HUP $MAINPID";
+  unit.type = SystemdType::Notify;
+  unit.env = {{"A", "b"}};
+  unit.restart = RestartWhen::Never;
+  unit.onSwitch = OnSwitch::Reload;
+  unit.render = false;
+  Pm2App app{"shop", "main.js", "--a b", 3, Pm2Mode::Cluster, {{"A", "b"}}, "--trace-warnings", true};
+  app.bin = "/opt/pm2";
+  app.save = false;
+  std::vector<Process> out;
+  const auto add = [&](ProcessManager manager) {
+    out.push_back({.timeout = std::chrono::seconds(9), .servers = {"web1"}, .manager = std::move(manager)});
+  };
+  add(unit);
+  add(app);
+  add(ComposeProject{"shop", {"compose.yaml"}, {"web"}, true, {{"A", "b"}}});
+  add(PhpFpmMaster{"php8.2-fpm", "/run/fpm.pid", "/usr/sbin/php-fpm8.2", "/etc/fpm.conf"});
+  return out;
+}
+
 ReleaseSpec fullSpec() {
   ReleaseSpec spec;
   spec.version = "1.0.0";
@@ -83,7 +109,7 @@ ReleaseSpec fullSpec() {
   spec.destinations = {{"web", {"web1"}, {{"a", "b"}}}};
   spec.layout = {"/srv/x", "production", 5, 2, {"storage"}, {".env"}, {"main"}};
   spec.build = {{"deps", "true", std::chrono::seconds(5), true, {{"A", "b"}}}};
-  spec.process = ProcessCommand{"up", "down", "reload", std::chrono::minutes(1), {"web1"}};
+  spec.process = Process{"up", "down", "reload", std::chrono::minutes(1), {"web1"}};
   spec.strategy.rolling = RollingSettings{.batchSize = {25, true},
                                           .maxUnavailable = Amount{2, false},
                                           .maxSurge = {1, false},
@@ -164,8 +190,14 @@ AnalysisTemplateSpec fullTemplate() {
 
 TEST(KindsMatchCrds, ReleaseSpec) {
   std::set<std::string> value;
-  collectValue(toJson(fullSpec()), "",
-               {"build[].env", "destinations[].selector.matchLabels", "hooks[].env", "hooks[].http.headers"}, value);
+  const std::set<std::string> maps{"build[].env",         "destinations[].selector.matchLabels",
+                                   "hooks[].env",         "hooks[].http.headers",
+                                   "process.systemd.env", "process.pm2.env",
+                                   "process.compose.env"};
+  collectValue(toJson(fullSpec()), "", maps, value);
+  for (const Process& process : fullManagers()) {
+    collectValue(Json::object({{"process", toJson(process)}}), "", maps, value);
+  }
   std::set<std::string> crd = declared("release.yaml", "spec");
   // Other ways to write the same thing.
   for (const char* sugar : {"destinations[].server", "process.none"}) {
@@ -179,6 +211,14 @@ TEST(KindsMatchCrds, ReleaseSpecSurvivesARoundTrip) {
   Result<ReleaseSpec> back = releaseSpecFromJson(toJson(spec));
   ASSERT_TRUE(back) << back.status().toString();
   EXPECT_EQ(*back, spec);
+  for (const Process& process : fullManagers()) {
+    ReleaseSpec managed = spec;
+    managed.process = process;
+    back = releaseSpecFromJson(toJson(managed));
+    ASSERT_TRUE(back) << back.status().toString();
+    EXPECT_EQ(*back, managed);
+    EXPECT_NE(releaseIdentity(managed), releaseIdentity(spec));
+  }
 }
 
 TEST(KindsMatchCrds, DefaultsOfTheCrdAreTheDefaultsOfTheType) {
@@ -196,6 +236,14 @@ TEST(KindsMatchCrds, DefaultsOfTheCrdAreTheDefaultsOfTheType) {
   const ReleaseSpec plain = *releaseSpecFromJson(*object.find("spec"));
   parsed->versions.front().schema->applyDefaults(object);
   EXPECT_EQ(*releaseSpecFromJson(*object.find("spec")), plain);
+  for (const char* process : {R"({"systemd":{"execStart":"x"}})", R"({"pm2":{"script":"x"}})", R"({"compose":{}})",
+                              R"({"phpFpm":{"service":"x"}})"}) {
+    object["spec"]["process"] = *parseJson(process);
+    const ReleaseSpec bare = *releaseSpecFromJson(*object.find("spec"));
+    ASSERT_TRUE(bare.process.has_value() && bare.process->manager.has_value()) << process;
+    parsed->versions.front().schema->applyDefaults(object);
+    EXPECT_EQ(*releaseSpecFromJson(*object.find("spec")), bare) << process;
+  }
   EXPECT_EQ(object.at({"status", "observedGeneration"})->asInt(), -1);
 }
 

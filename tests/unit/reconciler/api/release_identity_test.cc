@@ -37,8 +37,7 @@ TEST(ReleaseIdentity, ChangesWithWhatIsBuiltAndNotWithHowItIsRolledOut) {
            [](ReleaseSpec& s) { s.version = "2"; }, [](ReleaseSpec& s) { s.source.directory->path = "/other"; },
            [](ReleaseSpec& s) { s.build[0].run = "make all"; }, [](ReleaseSpec& s) { s.build[0].env["A"] = "b"; },
            [](ReleaseSpec& s) { s.layout.environment = "staging"; },
-           [](ReleaseSpec& s) { s.destinations[0].servers = {"a"}; },
-           [](ReleaseSpec& s) { s.process = ProcessCommand{}; },
+           [](ReleaseSpec& s) { s.destinations[0].servers = {"a"}; }, [](ReleaseSpec& s) { s.process = Process{}; },
            [](ReleaseSpec& s) {
              s.slots = Slots{1, 2};
            }}) {

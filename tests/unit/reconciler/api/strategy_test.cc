@@ -91,6 +91,38 @@ TEST(StrategyRules, RefuseSettingsOfAnotherStrategyAndMissingSlots) {
   EXPECT_NE(refusal(R"("strategy":{"type":"Sideways"})").find("spec.strategy.type"), std::string::npos);
 }
 
+TEST(ProcessRules, TakeOneManagerForTheStrategiesThatItCanServe) {
+  const auto slots = [](const std::string& process) {
+    return cat(R"("slots":{"blue":{"port":81},"green":{"port":82}},"traffic":{"type":"caddy","service":"shop"},
+                  "strategy":{"type":"BlueGreen"},"process":{)",
+               process, "}");
+  };
+  const auto recreate = [](const std::string& process) {
+    return cat(R"("strategy":{"type":"Recreate"},"process":{)", process, "}");
+  };
+  for (const char* manager : {R"("systemd":{"execStart":"a"})", R"("systemd":{"render":false})",
+                              R"("pm2":{"script":"a.js"})", R"("compose":{})"}) {
+    EXPECT_EQ(refusal(slots(manager)), "") << manager;
+    EXPECT_EQ(refusal(recreate(manager)), "") << manager;
+  }
+  EXPECT_EQ(refusal(recreate(R"("phpFpm":{"service":"php8.2-fpm"})")), "");
+  EXPECT_NE(refusal(slots(R"("phpFpm":{"service":"php8.2-fpm"})")).find("spec.slots"), std::string::npos);
+}
+
+TEST(ProcessRules, NameTheFieldThatIsWrong) {
+  const auto found = [](const std::string& process) { return refusal(cat(R"("process":{)", process, "}")); };
+  EXPECT_NE(found(R"("pm2":{"script":"a"},"compose":{})").find("set only one of systemd, pm2"), std::string::npos);
+  EXPECT_NE(found(R"("systemd":{})").find("spec.process.systemd.execStart"), std::string::npos);
+  EXPECT_NE(found(R"("systemd":{"execStart":"a\nb"})").find("spec.process.systemd.execStart"), std::string::npos);
+  EXPECT_NE(found(R"("systemd":{"execStart":"a","scope":"User","user":"www"})").find("spec.process.systemd.user"),
+            std::string::npos);
+  EXPECT_NE(found(R"("systemd":{"execStart":"a","onSwitch":"Reload"})").find("spec.process.systemd.execReload"),
+            std::string::npos);
+  EXPECT_NE(found(R"("pm2":{})").find("spec.process.pm2.script"), std::string::npos);
+  EXPECT_NE(found(R"("pm2":{"script":"/abs"})").find("spec.process.pm2.script"), std::string::npos);
+  EXPECT_NE(found(R"("phpFpm":{})").find("spec.process.phpFpm.service"), std::string::npos);
+}
+
 TEST(Amount, OfWhatMayBeMissingAndWhatMayBeAdded) {
   EXPECT_EQ((Amount{25, true}.roundedDown(10)), 2U);
   EXPECT_EQ((Amount{25, true}.roundedUp(10)), 3U);

@@ -21,7 +21,7 @@ ReleaseRun runWith(int servers, StrategyType type) {
   spec.slots = Slots{8081, 8082};
   spec.traffic = TrafficSpec{};
   spec.traffic->servers = {"edge"};
-  spec.process = ProcessCommand{.start = "up", .stop = "down"};
+  spec.process = Process{.start = "up", .stop = "down"};
   return run;
 }
 

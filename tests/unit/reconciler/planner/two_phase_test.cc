@@ -299,7 +299,7 @@ TEST(TwoPhasePlan, AnUndoThatFailsStaysOpenAndSaysSo) {
 
 TEST(RecreatePlan, StopsBeforeTheSwitchAndStartsAfterIt) {
   ReleaseRun run = runOver(1, StrategyType::Recreate);
-  run.spec.spec.process = ProcessCommand{.start = "start", .stop = "stop"};
+  run.spec.spec.process = Process{.start = "start", .stop = "stop"};
   std::vector<StepKind> kinds;
   for (const PreviewWave& wave : preview(run.spec, run.status.targets)) {
     kinds.push_back(wave.kind);

@@ -72,5 +72,26 @@ TEST_F(Launching, TheHttpCheckDecidesForARunningContainer) {
   EXPECT_EQ(metrics.total("slipway_health_checks_total"), 3);
 }
 
+TEST_F(Launching, AManagerGetsTheReleasesNameAndSeesWhatRuns) {
+  run.spec.spec.process = Process{.timeout = std::chrono::seconds(9), .servers = {"web1"}, .manager = SystemdUnit{}};
+  start(StepKind::Start);
+  const auto started = std::get<ProcessStep>(provider.request().action);
+  EXPECT_EQ(started.action, "reload");
+  EXPECT_EQ(std::get<SystemdUnit>(started.manager.value()).unit, run.spec.release);
+  EXPECT_FALSE(started.goingBack);
+  provider.answer();
+  start(StepKind::Verify);
+  EXPECT_TRUE(std::get<VerifyStep>(provider.request().action).manager.has_value());
+  provider.answer();
+  start(StepKind::Restart);
+  const auto back = std::get<ProcessStep>(provider.request().action);
+  EXPECT_EQ(back.action, "stop") << "there was no version before";
+  EXPECT_TRUE(back.goingBack);
+  provider.answer();
+  run.spec.spec.process->servers = {"another"};
+  start(StepKind::Verify);
+  EXPECT_FALSE(std::get<VerifyStep>(provider.request().action).manager.has_value());
+}
+
 }  // namespace
 }  // namespace slipway::release

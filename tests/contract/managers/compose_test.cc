@@ -1,0 +1,114 @@
+// The real docker compose, on a dockerd of the test's own.
+#include <cstdlib>
+#include <filesystem>
+
+#include <gmock/gmock.h>
+
+#include "tests/contract/managers/managed_host.h"
+#include "tests/support/real/docker_daemon.h"
+
+namespace slipway {
+namespace {
+
+using testing::HasSubstr;
+
+// Where tests/support/real/go_program.sh puts it, or the one before the plug-in.
+std::string composeProgram() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  const std::string folder = cache != nullptr ? cache : std::string(home != nullptr ? home : "") + "/.cache";
+  const std::string program = folder + "/slipway/programs/docker-compose-v2.40.2";
+  for (const std::string& one : {program, std::string("/usr/bin/docker-compose")}) {
+    if (::access(one.c_str(), X_OK) == 0) return one;
+  }
+  return {};
+}
+
+class Compose : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (composeProgram().empty()) {
+      GTEST_SKIP() << "docker-compose is not installed, nor built by tests/support/real/go_program.sh docker-compose";
+    }
+    if (const std::string reason = daemon.start(); !reason.empty()) GTEST_SKIP() << reason;
+    std::filesystem::create_directories(host.dir / "bin");
+    program("docker", "exec " + daemon.client() + " -H " + daemon.address() + " \"$@\"\n");
+    program("docker-compose", "DOCKER_HOST=" + daemon.address() + " exec " + composeProgram() + " \"$@\"\n");
+    ComposeProject project;
+    project.project = "shop";
+    project.env = {{"WORDS", "two words"}};
+    host.manager = project;
+    for (const char* id : {"1", "2"}) release(id, "sleep 1000");
+  }
+  void TearDown() override {
+    daemon.run("rm -f " + containers("com.docker.compose.project"));
+    daemon.stop();
+  }
+  // For the shell: those with this label.
+  std::string containers(const std::string& label) const {
+    return "$(" + daemon.client() + " -H " + daemon.address() + " ps -aq --filter label=" + label + ")";
+  }
+  void program(const std::string& name, const std::string& text) {
+    writeFile(host.dir / ("bin/" + name), "#!/bin/sh\n" + text);
+    std::filesystem::permissions(host.dir / ("bin/" + name), std::filesystem::perms::owner_all);
+  }
+  // `web` sees the release's own directory; `store` is the same in all.
+  void release(const std::string& id, const std::string& command) {
+    const std::string service =
+        "    image: slipway-test\n    network_mode: none\n    stop_grace_period: 0s\n    command: ";
+    host.prepare(
+        id, {{"compose.yaml",
+              {"services:\n  web:\n" + service + "sh -c '" + command +
+               "'\n    environment: {WORDS: $WORDS, ID: $RELEASE_ID}\n" + "  store:\n" + service + "sleep 1000\n"}}});
+  }
+
+  DockerDaemon daemon;
+  ManagedHost host{{"sh", {"/bin/sh"}, {}}, {}};
+};
+
+TEST_F(Compose, ReplacesWhatChangedAndKeepsWhatDidNot) {
+  host.switchTo("1");
+  const StepResult first = host.act("reload", "1");
+  ASSERT_TRUE(first.status) << explained(first);
+  EXPECT_TRUE(host.look("1").status);
+  host.switchTo("2");
+  const StepResult stale = host.look("2");
+  EXPECT_THAT(stale.status.message(), HasSubstr("web runs 1")) << explained(stale);
+  const StepResult second = host.act("reload", "2");
+  ASSERT_TRUE(second.status) << explained(second);
+  EXPECT_TRUE(host.look("2").status) << explained(host.look("2"));
+  ASSERT_TRUE(daemon.run("kill " + containers("com.docker.compose.service=web")));
+  EXPECT_THAT(host.look("2").status.message(), HasSubstr("web is exited"));
+  ASSERT_TRUE(host.act("stop", "2").status);
+  EXPECT_THAT(host.look("2").status.message(), HasSubstr("it has no containers"));
+  EXPECT_TRUE(host.act("stop", "2").alreadyDone);
+}
+
+TEST_F(Compose, SlotsAreProjectsOfTheirOwn) {
+  host.place("1", "blue");
+  host.place("2", "green");
+  ASSERT_TRUE(host.act("start", "1", {"blue", 8081}).status);
+  const StepResult green = host.act("start", "2", {"green", 8082});
+  ASSERT_TRUE(green.status) << explained(green);
+  ASSERT_TRUE(host.act("stop", "1", {"blue", 8081}).status);
+  EXPECT_FALSE(host.look("1", {"blue", 8081}).status);
+  EXPECT_TRUE(host.look("2", {"green", 8082}).status);
+}
+
+TEST_F(Compose, WhatDoesNotStartTellsItsLog) {
+  release("3", "echo cannot find its settings; exit 3");
+  host.switchTo("3");
+  const StepResult failed = host.act("reload", "3");
+  EXPECT_EQ(failed.status.code(), Code::Unavailable);
+  EXPECT_THAT(failed.tail, HasSubstr("cannot find its settings"));
+  EXPECT_THAT(failed.tail, testing::ContainsRegex("slipway: runtime: [Dd]ocker.[Cc]ompose version "));
+}
+
+TEST_F(Compose, AMissingFileIsNamed) {
+  std::get<ComposeProject>(host.manager).files = {"deploy/compose.yaml"};
+  host.switchTo("1");
+  EXPECT_THAT(host.act("reload", "1").status.message(), HasSubstr("deploy/compose.yaml does not exist"));
+}
+
+}  // namespace
+}  // namespace slipway
