@@ -156,6 +156,20 @@ void established(World& world, Workload& work, const ReleaseSpec& with) {
   rest(world, work, "the first version");
 }
 
+// The canary is judged at 20 %, three times, 10 s apart.
+void establishedWithAnalysis(World& world, Workload& work) {
+  ReleaseSpec with = canarySpec();
+  with.strategy.canary->steps[1] = {.kind = CanaryStep::Kind::Analysis, .templates = {"errors"}};
+  App& app = make(world, work, with);
+  Json object = newObject(kAnalysisTemplate, {.name = "errors", .ns = Workload::kNamespace});
+  object["spec"] =
+      *parseJson(R"({"metrics":[{"name":"rate","interval":"10s","count":3,"successCondition":"result < 0.1",
+      "provider":{"http":{"url":"http://metrics.example:80/rate/{{args.version}}","value":"$.rate"}}}]})");
+  work.ensure(kAnalysisTemplate, object);
+  work.apply(app, "1.0.0");
+  rest(world, work, "the first version");
+}
+
 void next(World& world, Workload& work) {
   work.apply(work.apps().front(), "2.0.0");
   rest(world, work, "the second version");
@@ -267,6 +281,24 @@ std::vector<Scenario> shifting() {
        [](W w, L l) {
          next(w, l);
          routed(w, "2.0.0");
+       }},
+      {"canary-analysis", [](W w, L l) { establishedWithAnalysis(w, l); },
+       [](W w, L l) {
+         next(w, l);
+         routed(w, "2.0.0");
+       }},
+      {"canary-analysis-fails", [](W w, L l) { establishedWithAnalysis(w, l); },
+       [](W w, L l) {
+         nextBroken(w, l, "lossy-2.0.0");
+         routed(w, "1.0.0");
+       }},
+      {"canary-analysis-superseded", [](W w, L l) { establishedWithAnalysis(w, l); },
+       [](W w, L l) {
+         l.apply(l.apps().front(), "2.0.0");
+         untilStep(w, l, "Analysing");
+         l.apply(l.apps().front(), "3.0.0");
+         rest(w, l, "the third version");
+         routed(w, "3.0.0");
        }},
       {"canary-abort", [](W w, L l) { established(w, l, canarySpec()); },
        [](W w, L l) {

@@ -38,7 +38,8 @@ class Workload {
   void removeServer(const std::string& server);
   void restoreServer(const std::string& server);
   void lockDestination(const App& app, bool locked);
-  // A file on a server that commands and health checks look for: "broken-<version>", "gate-<version>", "sick-…".
+  // A file on a server that commands and health checks look for: "broken-<version>", "gate-<version>", "sick-…"; and
+  // metrics: "lossy-<version>".
   void plant(const std::string& server, const std::string& marker, bool there = true);
 
   // As everything is: "" when there is no release or it has no run.
@@ -53,9 +54,10 @@ class Workload {
 
   static constexpr const char* kNamespace = "default";
 
- private:
+  // Creates the object, or gives it this spec.
   void ensure(const Kind& kind, const Json& object);
 
+ private:
   World& world_;
   std::vector<App> apps_;
   int tokens_ = 0;

@@ -1,5 +1,6 @@
 #include "tests/sim/world/control_loop.h"
 
+#include "reconciler/analysis/analyst.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::sim {
@@ -33,7 +34,8 @@ ControlLoop::ControlLoop(Ports ports)
       runner_(ports.network),
       http_(ports.http),
       outbound_(ports.outbound),
-      provider_(vm::newSteppedSshVmProvider(runner_, clock_, metrics_, log_)) {
+      provider_(vm::newSteppedSshVmProvider(runner_, clock_, metrics_, log_)),
+      analyst_(analysis::newAnalyst({http_, *provider_, clock_})) {
   controllers_ = std::make_unique<daemon::Controllers>(daemon::ControllerPorts{api_,
                                                                                api_,
                                                                                api_,
@@ -50,7 +52,7 @@ ControlLoop::ControlLoop(Ports ports)
                                                                                pool_,
                                                                                ports.holder,
                                                                                {{ProxyType::Caddy, ports.traffic}},
-                                                                               nullptr,  // no analyses
+                                                                               analyst_.get(),
                                                                                &outbound_},
                                                        1);
   loops_ = controllers_->loops();

@@ -140,6 +140,7 @@ class ControlLoop {
   SimPool pool_;
   std::unique_ptr<daemon::Controllers> controllers_;
   std::unique_ptr<vm::SteppedProvider> provider_;
+  std::unique_ptr<Analyst> analyst_;
   std::vector<daemon::Controllers::Loop> loops_;
 };
 

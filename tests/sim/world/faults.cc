@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::string_view kStoreImages = "covered on the real store file by the crash images, not here";
 constexpr std::string_view kNoProvider = "no provider of this kind exists yet";
-constexpr std::string_view kNoGate = "metric gates do not exist yet";
 
 constexpr std::array<FaultInfo, kFaults> kTable{{
     {1, "crash before an effect", 0.02, "each write of a controller, each command sent, each fetch"},
@@ -68,8 +67,9 @@ constexpr std::array<FaultInfo, kFaults> kTable{{
     {52, "Swarm version conflict", 0, kNoProvider},
     {53, "target group never healthy", 0, kNoProvider},
     {54, "quota", 0, kNoProvider},
-    {55, "no data, stale, NaN", 0, kNoGate},
-    {56, "metrics down at verdict time", 0, kNoGate},
+    {55, "no data, stale, NaN", 0.3,
+     "each measurement of an analysis: nothing, null, or text where the number should be"},
+    {56, "metrics down at verdict time", 0.3, "each measurement of an analysis: refused, silent, or 503"},
     {57, "branch deleted, force push, empty tree", 0.05, "each fetch"},
     {58, "slow or corrupt fetch", 0.1, "each fetch"},
     {59, "moved tag", 0.1, "each resolution of a reference"},

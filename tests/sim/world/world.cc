@@ -1,6 +1,7 @@
 #include "tests/sim/world/world.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr Duration kRecovery = std::chrono::seconds(5);
 constexpr Duration kUserRetry = std::chrono::seconds(1);
+constexpr std::string_view kMetricsHost = "metrics.example";
 
 }  // namespace
 
@@ -174,6 +176,24 @@ Result<HttpClientResponse> World::answer(const std::string& address, int port) {
   return HttpClientResponse{bad ? 503 : 200, bad ? "unwell" : "ok"};
 }
 
+// The share of errors of a version, /rate/<version>, as the metrics' server knows it.
+Result<HttpClientResponse> World::measured(const std::string& path) {
+  if (faults_.strikes(56)) {
+    const std::uint64_t how = faults_.detail() % 3;
+    return how == 0   ? Result<HttpClientResponse>(Code::Unavailable, "connection refused")
+           : how == 1 ? Result<HttpClientResponse>(Code::Timeout, "no answer in time")
+                      : HttpClientResponse{503, "busy"};
+  }
+  if (faults_.strikes(55)) {
+    static constexpr std::array<std::string_view, 4> kNone{"{}", R"({"rate":null})", R"({"rate":"NaN"})", "{"};
+    return HttpClientResponse{200, std::string(kNone[faults_.detail() % kNone.size()])};
+  }
+  const std::string marker = cat("/etc/lossy-", path.substr(path.rfind('/') + 1));
+  const bool lossy =
+      std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& one) { return one.second->files().exists(marker); });
+  return HttpClientResponse{200, lossy ? R"({"rate":0.5})" : R"({"rate":0.01})"};
+}
+
 bool World::mixed(const App& app) const {
   std::set<std::string> links;
   for (const auto& [name, one] : hosts_) {
@@ -326,10 +346,12 @@ ControlLoop::Ports World::portsFor(bool main) {
                            [this](const SentRequest&) {
                              if (faults_.strikes(3)) dieNext_ = true;
                            }};
-  SimHttp::Ports http{
-      time_, [this](const std::string& address, int port, const std::string&) { return answer(address, port); },
-      [this] { return dice_.between(std::chrono::milliseconds(1), std::chrono::milliseconds(20)); },
-      [this, process = process_.get()] { return process_.get() == process && !dying_; }};
+  SimHttp::Ports http{time_,
+                      [this](const std::string& address, int port, const std::string& path) {
+                        return address == kMetricsHost ? measured(path) : answer(address, port);
+                      },
+                      [this] { return dice_.between(std::chrono::milliseconds(1), std::chrono::milliseconds(20)); },
+                      [this, process = process_.get()] { return process_.get() == process && !dying_; }};
   SimHttp::Ports outbound{time_,
                           [this](const std::string& address, int, const std::string&) { return answerHook(address); },
                           http.latency,

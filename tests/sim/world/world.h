@@ -98,6 +98,7 @@ class World {
   bool mixed(const App& app) const;
   Result<HttpClientResponse> answer(const std::string& address, int port);
   Result<HttpClientResponse> answerHook(const std::string& address);
+  Result<HttpClientResponse> measured(const std::string& path);
   SimStore::Sync sync();
   void committed(const Record& record);
   bool turn();
