@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "reconciler/apiserver/registry_resources.h"
+#include "reconciler/base/json_part.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::apiserver {
@@ -43,12 +44,14 @@ StoredPtr readStored(const ResourceInfo& resource, std::string_view stored, Revi
   if (stored.ends_with(kCreated)) {
     stored.remove_suffix(1);
   }
-  auto parsed = parseJson(stored);
+  // Events are many, and hardly any is asked for: what they are found by is enough.
+  const bool event = !resource.custom && resource.kind == "Event";
+  auto parsed = event ? parseJsonWithout(stored, "managedFields") : parseJson(stored);
   if (!parsed || !parsed->isObject() || parsed->find("metadata") == nullptr) {
     return nullptr;
   }
   if (!resource.custom || resource.schema == nullptr) {
-    return makeStored(resource, {*parsed, stored, revision}, tree);
+    return makeStored(resource, {*parsed, stored, revision}, event ? nullptr : tree);
   }
   Json object = *parsed;
   resource.schema->applyDefaults(object);

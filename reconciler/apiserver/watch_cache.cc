@@ -9,6 +9,7 @@ namespace slipway::apiserver {
 namespace {
 
 constexpr std::string_view kMetadata = "\"metadata\":{";
+constexpr std::size_t kUsualBytes = 4096;  // what is written grows no buffer up to here
 
 // Selectable values are compared as text.
 std::string textOf(const Json* value) {
@@ -129,7 +130,9 @@ Json treeOf(const ResourceInfo& resource, const NewVersion& version) {
 }  // namespace
 
 std::string storedForm(const ResourceInfo& resource, const Json& object) {
-  std::string out = cat("{\"apiVersion\":\"", resource.apiVersion(), "\",\"kind\":\"", resource.kind, "\",", kMetadata);
+  std::string out;
+  out.reserve(kUsualBytes);
+  out += cat("{\"apiVersion\":\"", resource.apiVersion(), "\",\"kind\":\"", resource.kind, "\",", kMetadata);
   const auto member = [&out](std::string_view name, const Json& value) {
     out += out.back() == '{' ? "" : ",";
     appendJsonString(out, name);

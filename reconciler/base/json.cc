@@ -4,7 +4,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <new>
@@ -245,15 +247,35 @@ bool Json::operator==(const Json& other) const {
   return isBool() ? asBool() == other.asBool() : true;
 }
 
+namespace {
+
+// Where the next character stands that has to be written otherwise, from `at` on; size() when there is none. Most
+// strings have none, so eight are looked at together: a byte's highest bit tells that it is one.
+std::size_t nextEscaped(std::string_view text, std::size_t at) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
+  constexpr std::uint64_t kHighest = 0x80 * kOnes;
+  const auto isZero = [](std::uint64_t word) { return (word - kOnes) & ~word; };
+  for (std::uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    const std::uint64_t control = (word - 0x20 * kOnes) & ~word;
+    if (((control | isZero(word ^ ('"' * kOnes)) | isZero(word ^ ('\\' * kOnes))) & kHighest) != 0) {
+      break;
+    }
+  }
+  while (at < text.size() && static_cast<unsigned char>(text[at]) >= 0x20 && text[at] != '"' && text[at] != '\\') {
+    ++at;
+  }
+  return at;
+}
+
+}  // namespace
+
 void appendJsonString(std::string& out, std::string_view text) {
   static constexpr std::string_view kHex = "0123456789abcdef";
   out += '"';
   std::size_t plain = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = nextEscaped(text, 0); i < text.size(); i = nextEscaped(text, i + 1)) {
     const char c = text[i];
-    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') {
-      continue;
-    }
     out.append(text.substr(plain, i - plain));
     plain = i + 1;
     switch (c) {

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include "reconciler/base/json.h"
+#include "reconciler/base/json_part.h"
 
 namespace slipway {
 namespace {
@@ -11,7 +12,8 @@ namespace dom = simdjson::dom;
 
 class Converter {
  public:
-  explicit Converter(const JsonParseOptions& options) : options_(options) {}
+  explicit Converter(const JsonParseOptions& options, std::string_view without = {})
+      : options_(options), without_(without) {}
 
   // False when the nesting is deeper than allowed.
   bool convert(dom::element element, Json& out, std::size_t depth) {
@@ -72,6 +74,9 @@ class Converter {
     const bool hashed = source.size() > 16;
     const std::size_t mark = path_.size();
     for (auto [key, element] : source) {
+      if (!without_.empty() && key == without_) {
+        continue;
+      }
       if (options_.duplicates != nullptr) {
         path_ += (path_.empty() ? "" : ".") + std::string(key);
       }
@@ -95,22 +100,27 @@ class Converter {
   }
 
   const JsonParseOptions& options_;
+  const std::string_view without_;
   std::string path_;
 };
 
-}  // namespace
-
-Result<Json> parseJson(std::string_view text, const JsonParseOptions& options) {
+Result<Json> converted(std::string_view text, const JsonParseOptions& options, std::string_view without) {
   dom::parser parser;
   dom::element element;
   if (auto error = parser.parse(text.data(), text.size(), true).get(element)) {
     return Status(Code::Invalid, std::string("malformed JSON: ") + simdjson::error_message(error));
   }
   Json out;
-  if (!Converter(options).convert(element, out, 1)) {
+  if (!Converter(options, without).convert(element, out, 1)) {
     return Status(Code::Invalid, "malformed JSON: nested deeper than " + std::to_string(options.maxDepth) + " levels");
   }
   return out;
 }
+
+}  // namespace
+
+Result<Json> parseJson(std::string_view text, const JsonParseOptions& options) { return converted(text, options, {}); }
+
+Result<Json> parseJsonWithout(std::string_view text, std::string_view member) { return converted(text, {}, member); }
 
 }  // namespace slipway

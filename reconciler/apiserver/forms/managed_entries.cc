@@ -16,21 +16,25 @@ bool before(const Entry& a, const Entry& b) {
          std::tie(b.operation, b.time, b.manager, b.apiVersion, b.subresource);
 }
 
+Json encodeEntry(const Entry& entry) {
+  Json item =
+      Json::object({{"manager", entry.manager}, {"operation", entry.operation}, {"apiVersion", entry.apiVersion}});
+  if (!entry.time.empty()) {
+    item["time"] = entry.time;
+  }
+  item["fieldsType"] = "FieldsV1";
+  item["fieldsV1"] = entry.fields.toJson();
+  if (!entry.subresource.empty()) {
+    item["subresource"] = entry.subresource;
+  }
+  return item;
+}
+
 Json encodeEntries(Entries entries) {
   std::stable_sort(entries.begin(), entries.end(), before);
   Json out(Json::Array{});
   for (const Entry& entry : entries) {
-    Json item =
-        Json::object({{"manager", entry.manager}, {"operation", entry.operation}, {"apiVersion", entry.apiVersion}});
-    if (!entry.time.empty()) {
-      item["time"] = entry.time;
-    }
-    item["fieldsType"] = "FieldsV1";
-    item["fieldsV1"] = entry.fields.toJson();
-    if (!entry.subresource.empty()) {
-      item["subresource"] = entry.subresource;
-    }
-    out.push(std::move(item));
+    out.push(encodeEntry(entry));
   }
   return out;
 }
@@ -40,9 +44,32 @@ Entry headOf(const Json& item) {
           item.getString("subresource"), item.getString("time"),      {}};
 }
 
+// The writer's own entry after its write; nullopt when it owns nothing any more.
+std::optional<Json> ownAfter(const Json& item, const Entry& writer, const FieldSet& written, const FieldSet& removed) {
+  const Json& fields = *item.find("fieldsV1");
+  Json out = item;
+  if (!written.within(fields) || removed.meets(fields)) {
+    auto owned = FieldSet::fromJson(fields);
+    if (!owned) {
+      return std::nullopt;
+    }
+    owned->subtract(removed);
+    owned->unite(written);
+    if (owned->empty()) {
+      return std::nullopt;
+    }
+    out.asObject().set("fieldsV1", owned->toJson());
+  }
+  if (!written.empty()) {
+    out.asObject().set("time", writer.time);
+  }
+  return out;
+}
+
 }  // namespace
 
-std::optional<Json> entriesAfter(const Json& managedFields, const Entry& writer, const FieldSet& written) {
+std::optional<Json> entriesAfter(const Json& managedFields, const Entry& writer, const FieldSet& written,
+                                 const FieldSet& removed) {
   const Json::Array& items = managedFields.asArray();
   std::size_t own = items.size();
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -52,23 +79,32 @@ std::optional<Json> entriesAfter(const Json& managedFields, const Entry& writer,
     }
     const Entry head = headOf(items[i]);
     if (!head.sameOwner(writer)) {
-      if (written.meets(*fields)) {
+      if (written.meets(*fields) || removed.meets(*fields)) {
         return std::nullopt;
       }
-    } else if (own != items.size() || head.time.empty() || !written.within(*fields)) {
+    } else if (own != items.size() || head.time.empty()) {
       return std::nullopt;
     } else {
       own = i;
     }
   }
-  if (written.empty()) {
+  if (written.empty() && (own == items.size() || !removed.meets(*items[own].find("fieldsV1")))) {
     return managedFields;
   }
-  if (own == items.size()) {
+  Json::Array next = items;
+  if (own < items.size()) {
+    auto changed = ownAfter(items[own], writer, written, removed);
+    if (!changed) {
+      return std::nullopt;
+    }
+    next[own] = *std::move(changed);
+  } else if (items.size() < kMaxUpdateEntries) {
+    Entry added = writer;
+    added.fields = written;
+    next.push_back(encodeEntry(added));
+  } else {
     return std::nullopt;
   }
-  Json::Array next = items;
-  next[own].asObject().set("time", writer.time);
   // The writer's entry moves to where its time puts it.
   std::stable_sort(next.begin(), next.end(), [](const Json& a, const Json& b) { return before(headOf(a), headOf(b)); });
   return Json(std::move(next));

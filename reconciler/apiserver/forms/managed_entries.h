@@ -31,10 +31,11 @@ struct Entry {
 };
 using Entries = std::vector<Entry>;
 
-// The list after a write that changed `written` and removed nothing, where no field gets or loses an owner: only the
-// time of the writer's entry is new. nullopt where that is not so, or not plain to see: decode and compute it then.
+// The list after a write, where nobody but the writer gains or loses a field: the other entries stay as they are, which
+// spares reading and writing them. nullopt where that is not so, or not plain to see: decode and compute it then.
 // REQUIRES: the list is well-formed.
-std::optional<Json> entriesAfter(const Json& managedFields, const Entry& writer, const FieldSet& written);
+std::optional<Json> entriesAfter(const Json& managedFields, const Entry& writer, const FieldSet& written,
+                                 const FieldSet& removed);
 
 // The entries of a list as stored or sent; nullopt when it is not well-formed. None for nullptr and null.
 std::optional<Entries> decodeEntries(const Json* managedFields);

@@ -422,22 +422,18 @@ Entries startingEntries(const ManagedWrite& write, const Json* live, const Json&
   return decodeEntries(known).value_or(Entries{});
 }
 
-// Most writes change values of what their manager owns already. False when this one is not of that kind: nothing was
+// Most writes change only what their manager owns or nobody does. False when this one is not of that kind: nothing was
 // done then.
-bool trackValues(const ManagedWrite& write, const Json& live, Json& object) {
+bool trackOwn(const ManagedWrite& write, const Json& live, const FieldChanges& changes, Json& object) {
   const Json* known = live.at({"metadata", "managedFields"});
   const Json* given = std::as_const(object).at({"metadata", "managedFields"});
   if (known == nullptr || !known->isArray() || known->asArray().empty() ||
       (given != nullptr && !given->sharesWith(*known))) {
     return false;
   }
-  const FieldChanges changes = changesOf(ownable(live), ownable(object), write);
-  if (!changes.removed.empty()) {
-    return false;
-  }
   const Entry self{write.manager,     std::string(kUpdateOperation), write.resource.apiVersion(),
                    write.subresource, formatTime(write.now),         {}};
-  auto next = entriesAfter(*known, self, changes.written());
+  auto next = entriesAfter(*known, self, changes.written(), changes.removed);
   if (!next) {
     return false;
   }
@@ -508,7 +504,8 @@ ApplyResult applyConfiguration(const ManagedWrite& write, const Json* live, cons
 }
 
 void trackUpdate(const ManagedWrite& write, const Json* live, Json& object) {
-  if (live != nullptr && trackValues(write, *live, object)) {
+  const FieldChanges changes = changesOf(live == nullptr ? Json::object() : ownable(*live), ownable(object), write);
+  if (live != nullptr && trackOwn(write, *live, changes, object)) {
     return;
   }
   Entries entries = startingEntries(write, live, object);
@@ -516,7 +513,6 @@ void trackUpdate(const ManagedWrite& write, const Json* live, Json& object) {
     storeEntries(object, {});  // never tracked, or no longer: an apply starts it again
     return;
   }
-  const FieldChanges changes = changesOf(live == nullptr ? Json::object() : ownable(*live), ownable(object), write);
   const FieldSet written = changes.written();
   Entry self{write.manager, std::string(kUpdateOperation), write.resource.apiVersion(), write.subresource, "", {}};
   Entries out;

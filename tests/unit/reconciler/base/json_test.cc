@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "reconciler/base/json_part.h"
+
 namespace slipway {
 namespace {
 
@@ -90,6 +92,32 @@ TEST(Json, TakesAPartOfItself) {
   Json list = Json::array({Json::array({1, 2})});
   list = list.asArray()[0];
   EXPECT_EQ(list.dump(), "[1,2]");
+}
+
+TEST(JsonPart, LeavesOutMembersOfOneNameWhereverTheyAre) {
+  const Result<Json> part = parseJsonWithout(R"({"a":1,"b":{"long":[1],"c":2},"long":{"d":3}})", "long");
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->dump(), R"({"a":1,"b":{"c":2}})");
+  EXPECT_FALSE(parseJsonWithout("{", "long"));
+}
+
+// Eight characters are looked at together: every place of a word, every character, and those around a word's end.
+TEST(Json, WritesEveryCharacterAsItIsReadWhereverItStands) {
+  for (int c = 1; c < 256; ++c) {
+    for (std::size_t length = 1; length < 20; ++length) {
+      for (std::size_t at = 0; at < length; ++at) {
+        std::string text(length, 'x');
+        text[at] = static_cast<char>(c);
+        std::string quoted;
+        appendJsonString(quoted, text);
+        const bool plain = c >= 0x20 && c != '"' && c != '\\';
+        ASSERT_EQ(quoted.size() == length + 2, plain) << c << " at " << at << " of " << length;
+        if (c < 0x80) {
+          ASSERT_EQ(parseJson(quoted)->asString(), text);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
