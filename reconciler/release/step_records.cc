@@ -16,13 +16,17 @@ void markStarted(RunTarget& target, const planner::PlannedStep& step, WallTime n
     target.steps.erase(StepKind::Check);
     target.digest.clear();
   }
-  const int tries = record.tries;
-  record = {};
+  record = beginTry({step.attempt, step.operationId}, record.tries, now);
+}
+
+StepRecord beginTry(const Try& next, int before, WallTime now) {
+  StepRecord record;
   record.state = StepState::Running;
-  record.attempt = step.attempt;
-  record.tries = tries + 1;
-  record.operationId = step.operationId;
+  record.attempt = next.attempt;
+  record.tries = before + 1;
+  record.operationId = next.operationId;
   record.startedAt = formatTime(now);
+  return record;
 }
 
 std::string describeResult(const StepResult& result) {
@@ -100,12 +104,7 @@ void markStarted(RunStatus& status, const planner::PlannedTraffic& traffic, Wall
   change.fresh = names(traffic.fresh);
   change.stable = names(traffic.stable);
   change.weight.requested = traffic.weight;
-  change.record = {};
-  change.record.state = StepState::Running;
-  change.record.attempt = traffic.attempt;
-  change.record.tries = tries + 1;
-  change.record.operationId = traffic.operationId;
-  change.record.startedAt = formatTime(now);
+  change.record = beginTry({traffic.attempt, traffic.operationId}, tries, now);
 }
 
 bool applyTraffic(TrafficChange& traffic, const Message& message, WallTime now) {

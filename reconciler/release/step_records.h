@@ -10,6 +10,13 @@ namespace slipway::release {
 // Pure changes of a run's record. The caller makes the changed record durable: before the effect for markStarted, after
 // it for applyResult.
 
+// A new try of an operation, after so many before it.
+struct Try {
+  int attempt = 1;
+  const std::string& operationId;
+};
+StepRecord beginTry(const Try& next, int before, WallTime now);
+
 // Running, under this operation id. A step that was made anew (a lost preparation) drops what followed from the old
 // one.
 void markStarted(RunTarget& target, const planner::PlannedStep& step, WallTime now);

@@ -3,20 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include "providers/vm/ssh_vm_provider.h"
-#include "tests/support/host_shells.h"
-#include "tests/support/local_command_runner.h"
-#include "tests/support/step_driver.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/real/host_stage.h"
 
 namespace slipway {
 namespace {
 
-class RunHook : public testing::TestWithParam<HostShell> {
+class RunHook : public HostStage {
  protected:
-  void SetUp() override {
-    if (!GetParam().usable()) GTEST_SKIP() << GetParam().name << " is not installed";
-  }
   static HookStep hook(std::string run, bool idempotent = false) {
     HookStep step;
     step.name = "migrate";
@@ -24,7 +17,6 @@ class RunHook : public testing::TestWithParam<HostShell> {
     step.idempotent = idempotent;
     return step;
   }
-  std::string at(const std::string& path) const { return driver.root() + "/" + path; }
   // Begins the hook, cuts the connection and kills everything of it, as a crash of the server would.
   void interrupt(const HookStep& step) {
     const auto wave = driver.start({driver.request("op-1", step)});
@@ -33,14 +25,6 @@ class RunHook : public testing::TestWithParam<HostShell> {
     wave->wait();
     killAllIn(at(".state/production/ops/op-1"));
   }
-
-  TempDir dir;
-  std::unique_ptr<Clock> clock = newSystemClock();
-  NullMetrics metrics;
-  NullLogger logger;
-  LocalCommandRunner runner{GetParam().words, GetParam().path};
-  std::unique_ptr<Provider> provider = vm::newSshVmProvider(runner, *clock, metrics, logger);
-  StepDriver driver{*provider, *clock, dir / "app"};
 };
 
 TEST_P(RunHook, RunsInTheRootWithItsEnvironment) {

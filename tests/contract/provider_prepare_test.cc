@@ -2,23 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include "providers/vm/ssh_vm_provider.h"
 #include "tests/support/fake_artifact.h"
-#include "tests/support/host_shells.h"
-#include "tests/support/local_command_runner.h"
-#include "tests/support/step_driver.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/real/host_stage.h"
 
 namespace slipway {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Prepare : public testing::TestWithParam<HostShell> {
+class Prepare : public HostStage {
  protected:
-  void SetUp() override {
-    if (!GetParam().usable()) GTEST_SKIP() << GetParam().name << " is not installed";
-  }
   PrepareStep step(const std::string& id, std::vector<BuildStep> build = {}) const {
     return {.releaseId = id, .identity = "v1:" + id, .artifact = artifact, .build = std::move(build)};
   }
@@ -28,15 +21,7 @@ class Prepare : public testing::TestWithParam<HostShell> {
     step.run = std::move(run);
     return step;
   }
-  std::string at(const std::string& path) const { return driver.root() + "/" + path; }
 
-  TempDir dir;
-  std::unique_ptr<Clock> clock = newSystemClock();
-  NullMetrics metrics;
-  NullLogger logger;
-  LocalCommandRunner runner{GetParam().words, GetParam().path};
-  std::unique_ptr<Provider> provider = vm::newSshVmProvider(runner, *clock, metrics, logger);
-  StepDriver driver{*provider, *clock, dir / "app"};
   std::shared_ptr<const Artifact> artifact = std::make_shared<FakeArtifact>(
       std::map<std::string, FakeArtifact::File>{{"index.html", {"hello"}},
                                                 {"bin/run", {"#!/bin/sh\necho run\n", ArtifactFile::Type::Executable}},

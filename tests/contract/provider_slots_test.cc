@@ -3,23 +3,16 @@
 
 #include <gtest/gtest.h>
 
-#include "providers/vm/ssh_vm_provider.h"
 #include "tests/support/fake_artifact.h"
-#include "tests/support/host_shells.h"
-#include "tests/support/local_command_runner.h"
-#include "tests/support/step_driver.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/real/host_stage.h"
 
 namespace slipway {
 namespace {
 
 namespace fs = std::filesystem;
 
-class InSlots : public testing::TestWithParam<HostShell> {
+class InSlots : public HostStage {
  protected:
-  void SetUp() override {
-    if (!GetParam().usable()) GTEST_SKIP() << GetParam().name << " is not installed";
-  }
   std::string next() { return "op-" + std::to_string(++operations); }
   std::string prepare(const std::string& id) {
     const auto artifact =
@@ -41,13 +34,6 @@ class InSlots : public testing::TestWithParam<HostShell> {
   }
   std::string liveSlot() { return driver.run(next(), ObserveStep{}).observed.slot; }
 
-  TempDir dir;
-  std::unique_ptr<Clock> clock = newSystemClock();
-  NullMetrics metrics;
-  NullLogger logger;
-  LocalCommandRunner runner{GetParam().words, GetParam().path};
-  std::unique_ptr<Provider> provider = vm::newSshVmProvider(runner, *clock, metrics, logger);
-  StepDriver driver{*provider, *clock, dir / "app"};
   int operations = 0;
 };
 

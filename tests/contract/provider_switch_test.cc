@@ -5,23 +5,16 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "providers/vm/ssh_vm_provider.h"
 #include "tests/support/fake_artifact.h"
-#include "tests/support/host_shells.h"
-#include "tests/support/local_command_runner.h"
-#include "tests/support/step_driver.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/real/host_stage.h"
 
 namespace slipway {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Switch : public testing::TestWithParam<HostShell> {
+class Switch : public HostStage {
  protected:
-  void SetUp() override {
-    if (!GetParam().usable()) GTEST_SKIP() << GetParam().name << " is not installed";
-  }
   std::string next() { return run + ".op-" + std::to_string(++operations); }
   // Prepares the release on one target and answers its digest.
   std::string prepare(const std::string& id, const std::string& target = "one") {
@@ -38,13 +31,6 @@ class Switch : public testing::TestWithParam<HostShell> {
     return fs::read_symlink(driver.root() + "/" + name + "-production", ignored).string();
   }
 
-  TempDir dir;
-  std::unique_ptr<Clock> clock = newSystemClock();
-  NullMetrics metrics;
-  NullLogger logger;
-  LocalCommandRunner runner{GetParam().words, GetParam().path};
-  std::unique_ptr<Provider> provider = vm::newSshVmProvider(runner, *clock, metrics, logger);
-  StepDriver driver{*provider, *clock, dir / "app"};
   std::string run = "run-1";  // whose operations these are
   int operations = 0;
 };

@@ -30,12 +30,7 @@ void markStarted(HookRecord& known, const planner::PlannedHook& hook, const std:
   }
   const int tries = known.server == server ? record.tries : 0;
   known.server = server;
-  record = {};
-  record.state = StepState::Running;
-  record.attempt = hook.attempt;
-  record.tries = tries + 1;
-  record.operationId = hook.operationId;
-  record.startedAt = formatTime(now);
+  record = beginTry({hook.attempt, hook.operationId}, tries, now);
 }
 
 bool applyHook(HookRecord& known, const std::string& operationId, const StepResult& result, WallTime now) {
