@@ -44,11 +44,25 @@ void ReleaseReconciler::forget(const ObjectKey& release) {
   services_.metrics.set("slipway_runs_open", {}, static_cast<double>(active_.size()));
 }
 
+std::string ReleaseReconciler::identityOf(const Release& release) {
+  const std::lock_guard lock(mutex_);
+  auto& [spec, identity] = identities_[release.meta.key()];
+  if (identity.empty() || spec != release.spec) {
+    spec = release.spec;
+    identity = releaseIdentity(spec);
+  }
+  return identity;
+}
+
 // One reconciliation of one Release.
 class ReleaseReconciler::Visit {
  public:
   Visit(ReleaseReconciler& owner, Release release)
-      : owner_(owner), services_(owner.services_), release_(std::move(release)), before_(release_.status) {}
+      : owner_(owner),
+        services_(owner.services_),
+        release_(std::move(release)),
+        identity_(owner.identityOf(release_)),
+        before_(release_.status) {}
 
   Result<Action> run() {
     SLIPWAY_RETURN_IF_ERROR(rebuildStatus());
@@ -274,7 +288,7 @@ class ReleaseReconciler::Visit {
     if (!open()) {
       return;
     }
-    const bool newer = run_->spec.identity != releaseIdentity(release_.spec) && !release_.spec.suspend;
+    const bool newer = run_->spec.identity != identity_ && !release_.spec.suspend;
     if ((newer || release_.meta.deleting()) && run_->status.decisions.abort.empty()) {
       requestAbort("Superseded");
       tell(EventType::Normal, "Superseded",
@@ -369,11 +383,10 @@ class ReleaseReconciler::Visit {
   }
 
   Status maybeStart() {
-    const std::string identity = releaseIdentity(release_.spec);
     if (release_.meta.deleting() || release_.spec.suspend) {
       return Status::ok();
     }
-    if (release_.status.identity == identity) {
+    if (release_.status.identity == identity_) {
       release_.status.observedGeneration = release_.meta.generation;
       return Status::ok();
     }
@@ -493,7 +506,8 @@ class ReleaseReconciler::Visit {
 
   Status report(const Status& started) {
     if (started) {
-      release_.status = summarise(release_, run_.has_value() ? &*run_ : nullptr, now());
+      release_.status =
+          summarise(release_, release_.status.identity == identity_, run_.has_value() ? &*run_ : nullptr, now());
       judgeReadiness(release_.status, release_.meta.generation, now());
       if (run_.has_value() && !open() && !release_.meta.deleting()) {
         release_.status.observedGeneration = release_.meta.generation;
@@ -558,6 +572,7 @@ class ReleaseReconciler::Visit {
   ReleaseReconciler& owner_;
   Services& services_;
   Release release_;
+  const std::string identity_;  // that the spec asks for
   ReleaseStatus before_;
   std::optional<ReleaseRun> run_;
   Action action_;
@@ -567,6 +582,8 @@ Result<Action> ReleaseReconciler::reconcile(const ObjectKey& key) {
   Result<ObjectPtr> object = services_.reader.get(kRelease, key);
   if (!object && object.code() == Code::NotFound) {
     forget(key);
+    const std::lock_guard lock(mutex_);
+    identities_.erase(key);
     services_.metrics.forget("release", key.name);
     return Action{};
   }

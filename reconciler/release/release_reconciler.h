@@ -31,6 +31,8 @@ class ReleaseReconciler final : public Reconciler {
 
   std::shared_ptr<ActiveRun> activeRun(const ObjectKey& release, const std::string& runUid);
   void forget(const ObjectKey& release);
+  // releaseIdentity(), remembered as long as the spec stays the same.
+  std::string identityOf(const Release& release);
 
   Services services_;
   StepLauncher launcher_;
@@ -38,6 +40,7 @@ class ReleaseReconciler final : public Reconciler {
   std::mutex mutex_;
   // By release: the open run's uid and what this process knows of it.
   std::map<ObjectKey, std::pair<std::string, std::shared_ptr<ActiveRun>>> active_;
+  std::map<ObjectKey, std::pair<ReleaseSpec, std::string>> identities_;  // of Releases that are there
 };
 
 }  // namespace slipway::release

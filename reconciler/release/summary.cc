@@ -55,7 +55,7 @@ std::string commonBefore(const ReleaseRun& run) {
 
 }  // namespace
 
-ReleaseStatus summarise(const Release& release, const ReleaseRun* run, WallTime now) {
+ReleaseStatus summarise(const Release& release, bool current, const ReleaseRun* run, WallTime now) {
   ReleaseStatus status = release.status;
   Conditions conditions(status, release.meta.generation, now);
   if (run == nullptr) {
@@ -66,7 +66,6 @@ ReleaseStatus summarise(const Release& release, const ReleaseRun* run, WallTime 
   }
   const RunPhase phase = run->status.phase;
   const bool open = !isTerminal(phase);
-  const bool current = release.status.identity == releaseIdentity(release.spec);
   const bool ready = phase == RunPhase::Completed && current && run->spec.reason != RunReason::Rollback;
   const std::string reason = reasonOf(*run);
   status.phase = std::string(phaseName(phase));

@@ -6,7 +6,8 @@ namespace slipway::release {
 
 // The release's status as it follows from its newest run (nullptr: none). Pure; keeps what it does not decide
 // (history, handled requests, counter).
-ReleaseStatus summarise(const Release& release, const ReleaseRun* run, WallTime now);
+// `current`: the status's identity is that of the spec.
+ReleaseStatus summarise(const Release& release, bool current, const ReleaseRun* run, WallTime now);
 
 // The status while nothing can be started: `reason` says why, `message` what to change.
 ReleaseStatus stalled(const Release& release, const std::string& reason, const std::string& message, WallTime now);

@@ -22,7 +22,8 @@ namespace {
 constexpr const char* kUsage = R"(usage: ./dev sim [OPTIONS]
 
   --seeds N         how many random seeds (default 1000); for acto how many walks
-  --seed S          begin with this seed; without --seeds only this one
+  --seed S          begin with this seed instead of 1000; without --seeds only this one; those below 1000 have wider
+                    worlds
   --engine NAME     random (default), crash, sieve, acto or all
   --jobs N          processes (default 2)
   --rollouts N      random: go on until so many rollouts were made
@@ -131,7 +132,7 @@ Totals work(const Options& options, const Share& given) {
     return (options.stop && !totals.found.empty()) || (wanted > 0 && totals.rollouts >= wanted) ||
            (until > 0 && secondsNow() > until);
   };
-  const std::uint64_t first = options.seed.value_or(1);
+  const std::uint64_t first = options.seed.value_or(kFirstSeed);
   const std::uint64_t count = options.rollouts > 0 ? UINT64_MAX / 2 : options.seeds.value_or(options.seed ? 1 : 1000);
   Totals totals;
   if (options.engine == "random" || options.engine == "all") {
@@ -147,7 +148,8 @@ Totals work(const Options& options, const Share& given) {
     totals.add(sieve(shelf, share));
   }
   if (options.engine == "acto" || options.engine == "all") {
-    totals.add(acto(shelf, first, options.engine == "all" ? 200 : options.seeds.value_or(200), share));
+    totals.add(
+        acto(shelf, options.seed.value_or(1), options.engine == "all" ? 200 : options.seeds.value_or(200), share));
   }
   return totals;
 }

@@ -1,6 +1,7 @@
 #include "tests/sim/engine/run_seed.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "reconciler/base/strings.h"
 #include "tests/sim/engine/workload.h"
@@ -11,12 +12,14 @@ namespace {
 
 constexpr Duration kPatience = std::chrono::hours(6);
 constexpr Duration kSteady = std::chrono::hours(1);
-constexpr int kServers = 5;
+constexpr int kMostServers = 5;
+constexpr double kMostTurns = 240;
 
 class RandomSeed {
  public:
   RandomSeed(Shelf& shelf, std::uint64_t seed, const Faults& faults, const Show& show)
-      : dice_(Dice::mix(seed ^ 0xac7)),
+      : wide_(seed < kFirstSeed),
+        dice_(Dice::mix(seed ^ 0xac7)),
         more_(Dice::mix(seed ^ 0xbad)),
         world_(shelf, options(seed, faults, show)),
         work_(world_) {}
@@ -38,14 +41,19 @@ class RandomSeed {
     return out;
   }
 
+  // Most worlds are small and live long, for most of what goes wrong needs little: two thirds have one or two servers.
+  int logUniform(double most) { return static_cast<int>(std::exp(Dice::unit(dice_.next()) * std::log(most + 0.999))); }
+
   void begin() {
-    work_.makeServers(kServers);
-    const int apps = 1 + static_cast<int>(dice_.below(3));
+    servers_ = wide_ ? kMostServers : logUniform(kMostServers);
+    work_.makeServers(servers_);
+    const int apps = wide_ ? 1 + static_cast<int>(dice_.below(3)) : logUniform(3);
     for (int i = 0; i < apps; ++i) {
       std::vector<std::string> servers;
-      const std::uint64_t count = 1 + dice_.below(4);
-      for (std::uint64_t k = 0; k < count; ++k) {
-        servers.push_back(cat("web", 1 + (static_cast<std::uint64_t>(i) + k) % kServers));
+      const std::uint64_t most = wide_ ? 4 : static_cast<std::uint64_t>(servers_);
+      const int count = 1 + static_cast<int>(dice_.below(most));
+      for (int k = 0; k < count; ++k) {
+        servers.push_back(cat("web", 1 + (i + k) % servers_));
       }
       const std::string name = cat("app", i);
       ReleaseSpec spec = randomSpec(dice_, name, 8000 + i);
@@ -70,10 +78,14 @@ class RandomSeed {
   }
 
   void chaos() {
-    const std::uint64_t turns = 10 + dice_.below(30);
-    for (std::uint64_t i = 0; i < turns && !world_.violated(); ++i) {
+    const int turns = wide_ ? 10 + static_cast<int>(dice_.below(30)) : 20 + logUniform(kMostTurns);
+    const bool patient = !wide_ && dice_.chance(0.5);
+    for (int i = 0; i < turns && !world_.violated(); ++i) {
       world_.run(world_.time().now() + dice_.between(std::chrono::milliseconds(200), std::chrono::seconds(90)));
       App& app = work_.apps()[dice_.below(work_.apps().size())];
+      if (patient && dice_.chance(0.7)) {
+        world_.settle(std::chrono::minutes(3), [&] { return !work_.runOpen(app); });
+      }
       if (dice_.chance(0.6)) {
         person(app);
       }
@@ -217,7 +229,7 @@ class RandomSeed {
   // Servers, networks and clocks (F40, F60, F62).
   void machines() {
     Faults& faults = world_.faults();
-    const std::string server = cat("web", 1 + dice_.below(kServers));
+    const std::string server = cat("web", 1 + dice_.below(static_cast<std::uint64_t>(servers_)));
     SimHost& host = *world_.host(server);
     if (faults.strikes(40)) {
       const std::uint64_t how = faults.detail();
@@ -252,7 +264,7 @@ class RandomSeed {
     world_.heal();
     world_.run(world_.time().now() + std::chrono::minutes(5));
     world_.heal();
-    for (int i = 1; i <= kServers; ++i) {
+    for (int i = 1; i <= servers_; ++i) {
       const std::string server = cat("web", i);
       work_.plant(server, "hang", false);
       work_.plant(server, "deaf", false);
@@ -267,17 +279,46 @@ class RandomSeed {
       return std::all_of(work_.apps().begin(), work_.apps().end(),
                          [this](const App& app) { return work_.isLive(app); });
     };
-    for (int help = 0; help < 8 && !world_.violated(); ++help) {
+    for (int tries = 0; tries < 8 && !world_.violated(); ++tries) {
       if (world_.settle(kPatience / 8, live)) {
         break;
       }
-      for (const App& app : work_.apps()) {
-        if (work_.phaseOf(app) == "Paused") {
-          work_.ask(app, "resume");
-        }
+      for (App& app : work_.apps()) {
+        help(app);
       }
     }
     laws();
+  }
+
+  // What a person does about a release that does not get to its end.
+  void help(App& app) {
+    if (work_.release(app) == nullptr) {
+      work_.applySpec(app);  // the one it was asked of was being deleted then
+    } else if (work_.phaseOf(app) == "Paused") {
+      putLinksBack(app);
+      work_.ask(app, "resume");
+    }
+  }
+
+  // Links that a person moved away from what the open run knows: it does not touch them, and says so.
+  void putLinksBack(const App& app) {
+    const Checker::RunView* open = world_.checker().openRunOf(work_.release(app)->meta.uid);
+    if (open == nullptr) {
+      return;
+    }
+    const Layout& layout = open->run.spec.spec.layout;
+    for (const RunTarget& target : open->run.status.targets) {
+      SimHost* host = world_.host(target.name);
+      const std::string link = cat(layout.root, "/current-", layout.environment);
+      const std::string is = host == nullptr ? std::string() : host->files().readLink(link);
+      const std::string wanted = cat("releases/", layout.environment, "/", target.before);
+      if (!is.empty() && !target.before.empty() && is != wanted && !is.ends_with("/" + open->run.spec.version) &&
+          host->files().isDirectory(cat(layout.root, "/", wanted))) {
+        world_.checker().tampered(target.name, layout.root);
+        host->files().remove(link);
+        host->files().makeLink(wanted, link);
+      }
+    }
   }
 
   void laws() {
@@ -352,7 +393,7 @@ class RandomSeed {
   // What is live falls ill everywhere, and a person asks for the version before (I17).
   void backFromSick(const App& app) {
     const Release* release = work_.release(app);
-    for (int i = 1; i <= kServers; ++i) {
+    for (int i = 1; i <= servers_; ++i) {
       Files& files = world_.host(cat("web", i))->files();
       for (const std::string& planted : files.list("/etc")) {
         files.remove("/etc/" + planted);
@@ -392,10 +433,12 @@ class RandomSeed {
     }
   }
 
+  const bool wide_;
   Dice dice_;
   Dice more_;  // what was added later: older choices stay as they were
   World world_;
   Workload work_;
+  int servers_ = 1;
 };
 
 }  // namespace
@@ -405,6 +448,7 @@ Outcome outcomeOf(World& world, std::uint64_t seed) {
   out.seed = seed;
   out.traceHash = world.traceHash();
   out.rollouts = world.checker().rollouts();
+  out.ends = world.checker().ends();
   out.crashes = world.crashes();
   out.commands = world.sentCommands();
   out.violations = world.checker().violations();

@@ -18,6 +18,7 @@ struct Outcome {
   std::uint64_t seed = 0;
   std::uint64_t traceHash = 0;
   std::uint64_t rollouts = 0;
+  std::map<std::string, std::uint64_t> ends;  // of the rollouts, by outcome
   std::uint64_t crashes = 0;
   std::uint64_t commands = 0;
   std::vector<Violation> violations;
@@ -32,6 +33,10 @@ class World;
 Outcome outcomeOf(World& world, std::uint64_t seed);
 
 using Show = std::function<void(const std::string&)>;
+
+// Where random seeds begin. Those below have wider and shorter worlds, as all had when what they found was written
+// down.
+inline constexpr std::uint64_t kFirstSeed = 1000;
 
 // Engine (a): a random workload under these faults, then quiet, then the laws of the end.
 Outcome runSeed(Shelf& shelf, std::uint64_t seed, const Faults& faults, const Show& show = {});

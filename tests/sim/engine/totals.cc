@@ -8,6 +8,9 @@ namespace slipway::sim {
 void Totals::add(const Outcome& outcome, const std::string& engine, const std::string& scenario) {
   ++seeds;
   rollouts += outcome.rollouts;
+  for (const auto& [end, count] : outcome.ends) {
+    ends[end] += count;
+  }
   crashes += outcome.crashes;
   for (const Violation& one : outcome.violations) {
     found.push_back({engine, scenario, outcome.seed, one.invariant,
@@ -28,6 +31,9 @@ void Totals::add(const Outcome& outcome, const std::string& engine, const std::s
 void Totals::add(const Totals& other) {
   seeds += other.seeds;
   rollouts += other.rollouts;
+  for (const auto& [end, count] : other.ends) {
+    ends[end] += count;
+  }
   crashes += other.crashes;
   boundaries += other.boundaries;
   cpuSeconds += other.cpuSeconds;
@@ -49,6 +55,10 @@ Json toJson(const Totals& totals) {
                            {"crashes", totals.crashes},
                            {"boundaries", totals.boundaries},
                            {"cpuSeconds", totals.cpuSeconds}});
+  out["outcomes"] = Json::object();
+  for (const auto& [end, count] : totals.ends) {
+    out["outcomes"][end] = count;
+  }
   out["violations"] = Json::array();
   for (const Found& one : totals.found) {
     out["violations"].push(Json::object({{"engine", one.engine},
@@ -109,6 +119,9 @@ Totals totalsFromJson(const Json& json) {
   }
   for (int i = 1; i <= kInvariants; ++i) {
     out.checks[static_cast<std::size_t>(i)] = number(*json.find("invariants"), cat("I", i));
+  }
+  for (const auto& [end, count] : json.find("outcomes")->asObject()) {
+    out.ends[end] = static_cast<std::uint64_t>(count.asInt());
   }
   for (const auto& [name, count] : json.find("sometimes")->asObject()) {
     out.sometimes[name] = static_cast<std::uint64_t>(count.asInt());

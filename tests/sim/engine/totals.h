@@ -26,6 +26,7 @@ struct Found {
 struct Totals {
   std::uint64_t seeds = 0;  // runs of a world
   std::uint64_t rollouts = 0;
+  std::map<std::string, std::uint64_t> ends;  // of the rollouts, by outcome
   std::uint64_t crashes = 0;
   std::vector<Found> found;
   std::array<std::uint64_t, kFaults + 1> faults{};

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -66,8 +67,8 @@ class Checker final : public HostObserver {
   void require(int invariant, bool holds, const std::string& what);
   void mark(std::string_view sometimes);
 
-  // The store: each record, in order, as it becomes durable.
-  void committed(const Record& record);
+  // The store: each record, in order, as it becomes durable, with what the process takes it for: null where not known.
+  void committed(const Record& record, const std::shared_ptr<const Json>& shown);
   // A controller's write ended with this code after making so many records (I43, I45).
   void wrote(Code code, Revision written);
   // A watch of a kind that was at `after` hands out what happened at `at`, or a bookmark (I41).
@@ -128,6 +129,7 @@ class Checker final : public HostObserver {
   std::map<std::string, std::string> runUids_;  // by store key
   std::map<std::string, Release> releases_;     // by uid
   std::map<std::string, std::string> releaseUids_;
+  std::map<std::string, std::pair<ReleaseSpec, std::string>> identities_;  // by uid: of a spec, found once
   std::map<std::string, LeaseSeen> leases_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> entered_;  // host, root → newest run's order
   std::map<std::string, std::map<std::string, LiveState>> before_;        // by run, host

@@ -60,6 +60,7 @@ struct World::Process {
   std::vector<std::unique_ptr<ControlLoop>> loops;
   std::vector<Turn> turns;
   std::vector<std::size_t> busy;  // of turns, those that may have something to do
+  std::map<std::string, apiserver::ResourcePtr, std::less<>> resources;  // by "group/plural"
 };
 
 World::World(Shelf& shelf, WorldOptions options)
@@ -325,7 +326,43 @@ void World::committed(const Record& record) {
     options_.show(cat("    store ", record.revision, " ", record.key, " ",
                       record.value ? std::string_view(*record.value) : std::string_view("deleted")));
   }
-  checker_->committed(record);
+  checker_->committed(record, shown(record));
+}
+
+// What the process has of a record, whose bytes must be those of the record.
+std::shared_ptr<const Json> World::shown(const Record& record) {
+  const std::size_t slash = record.key.find('/', record.key.find('/') + 1);
+  const std::size_t name = record.key.find('/', slash + 1);
+  if (!record.value || process_ == nullptr || !process_->registry || slash == std::string::npos ||
+      name == std::string::npos) {
+    return nullptr;
+  }
+  apiserver::ResourcePtr& resource = process_->resources[record.key.substr(0, slash)];
+  if (resource == nullptr) {
+    for (const Kind* kind : {&kRelease, &kReleaseRun, &kLease}) {
+      if (record.key.compare(0, slash, cat(kind->group, "/", kind->plural)) == 0) {
+        resource = process_->registry->resource(kind->group, kind->version, kind->plural);
+      }
+    }
+  }
+  const apiserver::StoredPtr stored =
+      resource == nullptr ? nullptr
+                          : process_->registry->newest(*resource, {record.key.substr(slash + 1, name - slash - 1),
+                                                                   record.key.substr(name + 1)});
+  if (stored == nullptr || stored->revision != record.revision) {
+    return nullptr;
+  }
+  // The bytes begin with what the store keeps up to the metadata; then comes the revision, then the rest.
+  const std::string version = cat("\"resourceVersion\":\"", record.revision, "\",");
+  const std::size_t at = stored->bytes.find(version);
+  std::string_view text = *record.value;
+  text.remove_suffix(text.ends_with('\n') ? 1 : 0);
+  const std::string_view bytes = stored->bytes;
+  checker_->require(39,
+                    at != std::string::npos && bytes.substr(0, at) == text.substr(0, at) &&
+                        bytes.substr(at + version.size()) == text.substr(at),
+                    cat(record.key, " is stored otherwise than it is shown"));
+  return std::make_shared<const Json>(stored->parse());
 }
 
 ControlLoop::Ports World::portsFor(bool main) {

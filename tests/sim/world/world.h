@@ -101,6 +101,7 @@ class World {
   Result<HttpClientResponse> measured(const std::string& path);
   SimStore::Sync sync();
   void committed(const Record& record);
+  std::shared_ptr<const Json> shown(const Record& record);
   bool turn();
   void wake();
   void markCrash();

@@ -88,8 +88,7 @@ TEST(AnalysisRules, TakesAsManyNumbersAsMinSamplesAsksFor) {
 TEST(AnalysisRules, OneFailedMetricEndsTheAnalysisAndOneInconclusiveWaitsForTheOthers) {
   const AnalysisMetric metric = metricOf(1);
   const std::vector<MetricUse> uses{{"a/x", &metric, {}}, {"a/y", &metric, {}}};
-  for (const auto& [first, second, verdict] :
-       std::vector<std::tuple<Result, std::optional<Result>, std::string>>{
+  for (const auto& [first, second, verdict] : std::vector<std::tuple<Result, std::optional<Result>, std::string>>{
            {Result::Failed, std::nullopt, "Failed"},
            {Result::Inconclusive, std::nullopt, ""},
            {Result::Inconclusive, Result::Successful, "Inconclusive"},
