@@ -25,6 +25,15 @@ void setCondition(std::vector<Condition>& conditions, Condition condition, WallT
   *found = std::move(condition);
 }
 
+void keepTransitionTimes(std::vector<Condition>& now, const std::vector<Condition>& before) {
+  for (Condition& condition : now) {
+    const Condition* old = findCondition(before, condition.type);
+    if (old != nullptr && old->status == condition.status) {
+      condition.lastTransitionTime = old->lastTransitionTime;
+    }
+  }
+}
+
 void removeCondition(std::vector<Condition>& conditions, std::string_view type) {
   std::erase_if(conditions, [&](const Condition& c) { return c.type == type; });
 }

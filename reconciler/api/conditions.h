@@ -25,6 +25,8 @@ const Condition* findCondition(const std::vector<Condition>& conditions, std::st
 
 // Adds or replaces by type. The transition time moves only when the status differs.
 void setCondition(std::vector<Condition>& conditions, Condition condition, WallTime now);
+// Where `now` was made in several steps: a status that came out as it was before has not changed in between.
+void keepTransitionTimes(std::vector<Condition>& now, const std::vector<Condition>& before);
 void removeCondition(std::vector<Condition>& conditions, std::string_view type);
 
 std::vector<Condition> conditionsFromJson(const Json* list);

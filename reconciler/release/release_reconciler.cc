@@ -509,6 +509,7 @@ class ReleaseReconciler::Visit {
       release_.status =
           summarise(release_, release_.status.identity == identity_, run_.has_value() ? &*run_ : nullptr, now());
       judgeReadiness(release_.status, release_.meta.generation, now());
+      keepTransitionTimes(release_.status.conditions, before_.conditions);
       if (run_.has_value() && !open() && !release_.meta.deleting()) {
         release_.status.observedGeneration = release_.meta.generation;
       }

@@ -68,6 +68,16 @@ TEST(ReleaseReconciler, SaysWhenAServerIsNotAsItWasLeftAndWhenItIsAgain) {
   EXPECT_EQ(stage.metrics.value("slipway_release_drifted_targets", {{"namespace", "default"}, {"release", "shop"}}), 1);
   EXPECT_EQ(stage.runs(), 1U);
 
+  const std::string since = findCondition(stage.release().status.conditions, "Ready")->lastTransitionTime;
+  const std::string version = stage.release().meta.resourceVersion;
+  stage.clock.advance(std::chrono::seconds(1));
+  stage.woken = true;
+  stage.settle(Duration(0));
+  EXPECT_EQ(stage.release().meta.resourceVersion, version) << "nothing has changed";
+  stage.ask("resume", "t1");
+  stage.settle(Duration(0));
+  EXPECT_EQ(findCondition(stage.release().status.conditions, "Ready")->lastTransitionTime, since);
+
   stage.provider.live["web2"] = "1.0.0";
   stage.restart();
   stage.settle();
