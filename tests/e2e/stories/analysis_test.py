@@ -121,9 +121,9 @@ class JudgedByPrometheus(Scenario):
     def test_no_data_fails_where_the_template_says_so_and_otherwise_is_waited_for(self):
         self.deploy('1.0.0')
         self.template(noData='Fail', minSamples=1000000)
-        with proxies.Load(self.proxy):  # without one there is nothing to divide by: NaN, which is no data either
+        with proxies.Load(self.proxy):  # without one there is nothing to divide, which is no data either
             run = self.deploy('2.0.0', 'RolledBack')
-        self.assertRegex(self.analysis(run['metadata']['name'])['message'], 'TooFewSamples|NaN')
+        self.assertRegex(self.analysis(run['metadata']['name'])['message'], 'TooFewSamples|NaN|EmptyVector')
         self.template(waitFor='2s', minSamples=1000000)
         run = self.begin('3.0.0', 'AnalysisInconclusive')
         self.assertIn('no data for 2s', self.analysis(run)['message'])

@@ -98,8 +98,18 @@ class SamplesBehindProxies(Scenario):
         for server in shop.servers:
             with open(os.path.join(server.home, 'address'), 'w') as file:
                 file.write(server.address)
+        for template in self.cluster.list('analysistemplates', f'sample-{name}'):
+            self.cluster.apply({**template, 'metadata': {'name': template['metadata']['name'], 'namespace': shop.namespace},
+                                'spec': quicker({**template['spec'], 'metrics': [self.measured_here(metric)
+                                                                                 for metric in template['spec']['metrics']]})})
         shutil.copy(APP, os.path.join(shop.source, 'app.py'))
         return shop
+
+    @staticmethod
+    def measured_here(metric):
+        """The metric, with a command in place of the service that it asks: nothing is wrong."""
+        kept = {field: value for field, value in metric.items() if field not in ('minSamples', 'noData', 'waitFor')}
+        return {**kept, 'provider': {'command': {'run': 'echo 0'}}}
 
     def change_places(self, spec, shop, proxy):
         port = processes.free_port()
