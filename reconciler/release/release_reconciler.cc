@@ -177,13 +177,16 @@ class ReleaseReconciler::Visit {
       if (run->spec.releaseUid != release_.meta.uid) {
         continue;  // of an earlier Release of this name
       }
-      if (asked(run->spec.reason)) {
+      const bool ended = isTerminal(run->status.phase);
+      if (!ended && asked(run->spec.reason)) {
         return Status::ok();
       }
       SLIPWAY_RETURN_IF_ERROR(book());
       services_.logger.warn("a run that the status does not name goes on", {{"run", run->meta.key().toString()}});
       begin(std::move(*run), number);
-      return Status::ok();
+      if (!ended) {
+        return Status::ok();
+      }
     }
   }
 
