@@ -1,12 +1,11 @@
 #include "cmd/slipway/strategies.h"
 
-#include <algorithm>
 #include <limits>
-#include <map>
-#include <set>
 
-#include "reconciler/api/destination.h"
+#include "cmd/slipway/plan_preview.h"
 #include "reconciler/base/strings.h"
+#include "reconciler/release/strategy_check.h"
+#include "reconciler/release/targets.h"
 
 namespace slipway::cli {
 namespace {
@@ -15,40 +14,6 @@ Json resourcesJson(const planner::Resources& resources) {
   return Json::object({{"cpu", planner::cpuText(resources.cpuMilli)},
                        {"memory", planner::bytesText(resources.memory)},
                        {"disk", planner::bytesText(resources.disk)}});
-}
-
-// The servers of a release's destinations, each with what it was seen to have.
-Result<std::vector<planner::ServerRoom>> serversOf(client::ApiClient& api, const std::string& ns,
-                                                   const ReleaseSpec& spec) {
-  const auto listed = api.list(kServer, ns);
-  SLIPWAY_RETURN_IF_ERROR(listed.status());
-  std::vector<ObjectMeta> metas;
-  std::map<std::string, ServerCapacity> capacities;
-  for (const ObjectPtr& object : listed->items) {
-    const auto server = serverFromJson(*object);
-    SLIPWAY_RETURN_IF_ERROR(server.status());
-    metas.push_back(server->meta);
-    capacities[server->meta.name] = server->status.capacity;
-  }
-  std::set<std::string> names;
-  for (const DestinationRef& ref : spec.destinations) {
-    const auto object = api.get(kDestination, {ns, ref.name});
-    SLIPWAY_RETURN_IF_ERROR(object.status());
-    const auto destination = destinationFromJson(*object);
-    SLIPWAY_RETURN_IF_ERROR(destination.status());
-    const auto selected = selectServers(*destination, metas);
-    SLIPWAY_RETURN_IF_ERROR(selected.status());
-    for (const std::string& name : *selected) {
-      if (ref.servers.empty() || std::find(ref.servers.begin(), ref.servers.end(), name) != ref.servers.end()) {
-        names.insert(name);
-      }
-    }
-  }
-  std::vector<planner::ServerRoom> out;
-  for (const std::string& name : names) {
-    out.push_back(planner::roomOf(name, capacities[name]));
-  }
-  return out;
 }
 
 struct Question {
@@ -66,7 +31,10 @@ Result<Question> questionOf(Context& context, const StrategiesOptions& options) 
     const auto release = releaseFromJson(*object);
     SLIPWAY_RETURN_IF_ERROR(release.status());
     out.needs = release->spec.resources.value_or(ResourceNeeds());
-    auto servers = serversOf(**api, context.ns(), release->spec);
+    const ManifestReader reader({}, context.ns(), *api);
+    const auto targets = release::freezeTargets(reader, context.ns(), release->spec);
+    SLIPWAY_RETURN_IF_ERROR(targets.status());
+    auto servers = release::roomsOf(reader, context.ns(), *targets);
     SLIPWAY_RETURN_IF_ERROR(servers.status());
     out.servers = std::move(*servers);
   }

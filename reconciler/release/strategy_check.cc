@@ -53,20 +53,14 @@ Status checkArgs(const AnalysisUse& use, const AnalysisTemplateSpec& spec, const
   return Status::ok();
 }
 
-// What each server was seen to have, against what the strategy takes there.
+// Against what the strategy takes there.
 Status checkRoom(const Services& services, const std::string& ns, const ReleaseSpec& spec,
                  const std::vector<RunTarget>& targets) {
   const Result<planner::Resources> base = planner::readResources(*spec.resources, "spec.resources.");
   SLIPWAY_RETURN_IF_ERROR(base.status());
-  std::vector<planner::ServerRoom> rooms;
-  for (const RunTarget& target : targets) {
-    const Result<ObjectPtr> object = services.reader.get(kServer, {ns, target.name});
-    SLIPWAY_RETURN_IF_ERROR(object.status());
-    const Result<Server> server = serverFromJson(**object);
-    SLIPWAY_RETURN_IF_ERROR(server.status());
-    rooms.push_back(planner::roomOf(target.name, server->status.capacity));
-  }
-  const planner::RoomVerdict verdict = planner::judgeRoom(spec.strategy.type, *base, rooms);
+  const Result<std::vector<planner::ServerRoom>> rooms = roomsOf(services.reader, ns, targets);
+  SLIPWAY_RETURN_IF_ERROR(rooms.status());
+  const planner::RoomVerdict verdict = planner::judgeRoom(spec.strategy.type, *base, *rooms);
   if (verdict.errors.empty()) {
     return Status::ok();
   }
@@ -88,6 +82,19 @@ Status checkHooks(const std::vector<Hook>& hooks, const std::vector<RunTarget>& 
 }
 
 }  // namespace
+
+Result<std::vector<planner::ServerRoom>> roomsOf(const ApiReader& reader, const std::string& ns,
+                                                 const std::vector<RunTarget>& targets) {
+  std::vector<planner::ServerRoom> rooms;
+  for (const RunTarget& target : targets) {
+    const Result<ObjectPtr> object = reader.get(kServer, {ns, target.name});
+    SLIPWAY_RETURN_IF_ERROR(object.status());
+    const Result<Server> server = serverFromJson(**object);
+    SLIPWAY_RETURN_IF_ERROR(server.status());
+    rooms.push_back(planner::roomOf(target.name, server->status.capacity));
+  }
+  return rooms;
+}
 
 Status checkStrategy(const Services& services, const std::string& ns, const ReleaseSpec& spec,
                      const std::vector<RunTarget>& targets) {

@@ -6,9 +6,14 @@
 #include <vector>
 
 #include "reconciler/api/run.h"
+#include "reconciler/planner/estimate.h"
 #include "reconciler/release/services.h"
 
 namespace slipway::release {
+
+// What each of the servers was seen to have.
+Result<std::vector<planner::ServerRoom>> roomsOf(const ApiReader& reader, const std::string& ns,
+                                                 const std::vector<RunTarget>& targets);
 
 // How the message of a shortage begins.
 inline constexpr std::string_view kInsufficientCapacity = "insufficient server capacity";

@@ -11,11 +11,6 @@
 namespace slipway::cli {
 namespace {
 
-std::string textAt(const Json& object, std::initializer_list<std::string_view> path) {
-  const Json* found = object.at(path);
-  return found != nullptr && found->isString() ? found->asString() : "";
-}
-
 // The server's record of one run.
 struct Visit {
   const Json* run = nullptr;

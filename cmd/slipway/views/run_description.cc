@@ -16,11 +16,6 @@ const Json& at(const Json& object, std::initializer_list<std::string_view> path)
   return found == nullptr ? kNothing : *found;
 }
 
-std::string textAt(const Json& object, std::initializer_list<std::string_view> path) {
-  const Json& found = at(object, path);
-  return found.isString() ? found.asString() : "";
-}
-
 class Description {
  public:
   void fact(std::string_view label, const std::string& value) {

@@ -22,6 +22,11 @@ std::string cellText(const Json& cell) {
 
 }  // namespace
 
+std::string textAt(const Json& object, std::initializer_list<std::string_view> path) {
+  const Json* found = object.at(path);
+  return found != nullptr && found->isString() ? found->asString() : "";
+}
+
 void TextTable::add(std::vector<std::string> cells) {
   for (std::string& cell : cells) {
     cell = oneLine(cell);

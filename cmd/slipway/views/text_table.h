@@ -1,6 +1,8 @@
 #pragma once
 
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reconciler/base/clock.h"
@@ -25,6 +27,9 @@ class TextTable {
 // A meta.k8s.io/v1 Table as kubectl prints it; columns of lower priority only when `wide`, a NAMESPACE column first
 // when `withNamespace`.
 std::string tableText(const Json& table, bool wide, bool withNamespace);
+
+// The text at that path of an object; empty where there is none.
+std::string textAt(const Json& object, std::initializer_list<std::string_view> path);
 
 // One line, safe for a terminal.
 std::string oneLine(std::string_view text);
