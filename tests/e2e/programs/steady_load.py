@@ -1,7 +1,7 @@
 """A steady load: so many requests a second, each over a connection of its own, in a process of its own.
 
-steady_load.py URL RATE RETRIES asks until SIGINT or SIGTERM, then prints one line of JSON. A connection that ends without one byte
-of an answer is made again RETRIES times, as browsers do, and counted in `again`; then it is `broken`.
+steady_load.py URL RATE RETRIES asks until SIGINT or SIGTERM, then prints one line of JSON; one more at each SIGUSR1. A connection
+that ends without one byte of an answer is made again RETRIES times, as browsers do, and counted in `again`; then it is `broken`.
 """
 import collections
 import json
@@ -55,6 +55,11 @@ class Asking:
             self.again -= 1
             self.broken.append(trouble)
 
+    def report(self, began):
+        with self.lock:
+            print(json.dumps({'answers': self.answers, 'again': self.again, 'broken': self.broken,
+                              'rate': sum(self.answers.values()) / (time.monotonic() - began)}), flush=True)
+
     def work(self, at):
         due = time.monotonic() + self.interval * at / WORKERS
         while not self.over:
@@ -70,19 +75,19 @@ class Asking:
 
 def main():
     asking = Asking(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # also in the threads to come: they are waited for below
     began = time.monotonic()
     threads = [threading.Thread(target=asking.work, args=(at,)) for at in range(WORKERS)]
     for thread in threads:
         thread.start()
-    ended.wait()
+    print('{}', flush=True)
+    while signal.sigwait(signals) == signal.SIGUSR1:
+        asking.report(began)
     asking.over = True
     for thread in threads:
         thread.join()
-    print(json.dumps({'answers': asking.answers, 'again': asking.again, 'broken': asking.broken,
-                      'rate': sum(asking.answers.values()) / (time.monotonic() - began)}))
+    asking.report(began)
 
 
 class SteadyLoad:
@@ -94,7 +99,20 @@ class SteadyLoad:
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.process.stdout.readline()  # it is asking: a signal is not lost
         return self
+
+    def counted(self):
+        """The answers until now."""
+        self.process.send_signal(signal.SIGUSR1)
+        return collections.Counter(json.loads(self.process.stdout.readline())['answers'])
+
+    def window(self, seconds):
+        """The answers of so many seconds from now. They are all that the proxy gave, no sample of them: while nobody else asks, their
+        shares are the proxy's own."""
+        before = self.counted()
+        time.sleep(seconds)
+        return self.counted() - before
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
@@ -107,7 +125,12 @@ class SteadyLoad:
         return {key: count for key, count in self.answers.items() if key.startswith('status ')}
 
     def share(self, version):
-        return 100 * self.answers.get(version, 0) / max(sum(self.answers.values()), 1)
+        return share(self.answers, version)
+
+
+def share(answers, version):
+    """In percent."""
+    return 100 * answers.get(version, 0) / max(sum(answers.values()), 1)
 
 
 def observed(url, seconds=2.0, **options):

@@ -51,8 +51,10 @@ class UnderLoad:
     def load(self):
         return steady_load.SteadyLoad(self.url, retries=self.proxy.retries)
 
-    def seen(self, seconds=2.0):
-        return steady_load.observed(self.url, seconds, retries=self.proxy.retries)
+    def all_on(self, version):
+        """Nobody asks while this looks."""
+        seen = steady_load.observed(self.url, 0.5, retries=self.proxy.retries)
+        self.assertEqual(100, seen.share(version), msg=str(seen.answers))
 
     def deploy(self, version, outcome='Completed', **spec):
         return self.shop.deploy(version, outcome, **{**self.spec, **spec})
@@ -77,7 +79,7 @@ class UnderLoad:
         with self.load() as load:
             self.deploy('2.0.0', **spec)
         self.check(load, '1.0.0', '2.0.0')
-        self.assertEqual(100, self.seen(0.5).share('2.0.0'))
+        self.all_on('2.0.0')
 
     def test_blue_green(self):
         spec = {**self.slots, 'strategy': {'type': 'BlueGreen', 'blueGreen': {'scaleDownDelay': '1s'}}}
@@ -85,7 +87,7 @@ class UnderLoad:
         with self.load() as load:
             self.deploy('2.0.0', **spec)
         self.check(load, '1.0.0', '2.0.0')
-        self.assertEqual(100, self.seen(0.5).share('2.0.0'))
+        self.all_on('2.0.0')
 
     def test_canary(self):
         spec = {**self.slots, 'strategy': {'type': 'Canary', 'canary': {
@@ -95,8 +97,8 @@ class UnderLoad:
             self.shop.apply('2.0.0', **{**self.spec, **spec})
             for weight in (20, 60):
                 self.wait_for_person('2.0.0')
-                seen = self.seen()
-                self.assertAlmostEqual(weight, seen.share('2.0.0'), delta=2, msg=str(seen.answers))
+                seen = load.window(2.0)
+                self.assertAlmostEqual(weight, steady_load.share(seen, '2.0.0'), delta=2, msg=str(seen))
                 token = self.shop.annotate('promote')
                 self.assertIn('Accepted', self.shop.verdict('promote', token))
             self.shop.wait_until_ready('2.0.0')
