@@ -40,7 +40,9 @@ void RunDriver::takeMeasured(const Message& message) {
   AnalysisRecord& record = run_.status.analyses[std::to_string(plan.analysis->step)];
   const std::vector<planner::MetricUse> metrics = planner::metricsOf(*plan.analysis, run_.spec.analyses);
   for (std::size_t i = 0; i < std::min(metrics.size(), record.metrics.size()); ++i) {
-    if (measurementId(run_.meta.uid, plan.analysis->step, record, i) != message.operationId) {
+    // One that is not due any more was counted before: the answer to the write that said so was lost.
+    if (measurementId(run_.meta.uid, plan.analysis->step, record, i) != message.operationId ||
+        !planner::isDue(record, i)) {
       continue;
     }
     const Measurement& seen = *message.measurement;
