@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "reconciler/base/strings.h"
+
 namespace slipway::release {
 
 void Mailbox::expect(const std::vector<std::string>& operations) {
@@ -63,6 +65,17 @@ void FetchSlot::set(Fetched fetched) {
 std::optional<Fetched> FetchSlot::take() {
   const std::lock_guard lock(mutex_);
   return std::exchange(fetched_, std::nullopt);
+}
+
+Status ActiveRun::pinSource(RunStatus& status) const {
+  if (!status.artifact.empty() && status.artifact != artifact->digest()) {
+    return {Code::Invalid,
+            cat("the content of ", revision.display, " is not what this version was made from: choose a new version")};
+  }
+  status.revision = revision.id;
+  status.revisionDisplay = revision.display;
+  status.artifact = artifact->digest();
+  return Status::ok();
 }
 
 }  // namespace slipway::release

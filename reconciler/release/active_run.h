@@ -91,6 +91,7 @@ struct ActiveRun {
   int fetchTries = 0;
   std::optional<SteadyTime> nextFetch;
   std::shared_ptr<const Artifact> artifact;
+  SourceRevision revision;                   // of the artifact
   std::map<std::string, LeaseGrant> grants;  // by destination
   // By destination: what servers refused our number for; by operation: how often.
   std::map<std::string, std::uint64_t> seenFences;
@@ -107,6 +108,10 @@ struct ActiveRun {
   std::string analysing;
   SteadyTime analysingSince{};
   std::map<std::string, SteadyTime> measuring;  // operation ids of measurements under way, and when they are given up
+
+  // REQUIRES: there is an artifact. Has the record say what was fetched; again after a visit whose record did not become
+  // durable. Invalid when the version was made from something else.
+  Status pinSource(RunStatus& status) const;
 };
 
 }  // namespace slipway::release

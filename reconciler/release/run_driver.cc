@@ -256,20 +256,19 @@ bool RunDriver::needsArtifact() const {
 }
 
 Result<bool> RunDriver::haveArtifact() {
-  if (active_.artifact != nullptr || !needsArtifact()) {
+  if (active_.artifact == nullptr && !needsArtifact()) {
+    return true;
+  }
+  if (active_.artifact != nullptr) {
+    SLIPWAY_RETURN_IF_ERROR(active_.pinSource(run_.status));
     return true;
   }
   if (std::optional<Fetched> fetched = active_.fetch->take()) {
     active_.fetching = false;
     if (fetched->status) {
-      if (!run_.status.artifact.empty() && run_.status.artifact != fetched->artifact->digest()) {
-        return Status(Code::Invalid, cat("the content of ", fetched->revision.display,
-                                         " is not what this version was made from: choose a new version"));
-      }
-      active_.artifact = fetched->artifact;
-      run_.status.revision = fetched->revision.id;
-      run_.status.revisionDisplay = fetched->revision.display;
-      run_.status.artifact = fetched->artifact->digest();
+      active_.artifact = std::move(fetched->artifact);
+      active_.revision = std::move(fetched->revision);
+      SLIPWAY_RETURN_IF_ERROR(active_.pinSource(run_.status));
       return true;
     }
     if (!isTransient(fetched->status.code()) || ++active_.fetchTries >= kFetchTries) {
