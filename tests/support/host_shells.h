@@ -3,7 +3,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -50,8 +49,7 @@ inline std::string hostShellName(const testing::TestParamInfo<HostShell>& info) 
 
 // A process that has ended but was not yet reaped does not run.
 inline bool isRunning(int pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  const std::string text = readFile("/proc/" + std::to_string(pid) + "/stat");
   const std::size_t at = text.rfind(") ");
   return at != std::string::npos && text[at + 2] != 'Z';
 }
@@ -62,9 +60,10 @@ inline void killAllIn(const std::string& directory) {
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
       const std::string name = entry.path().filename().string();
       if (name.find_first_not_of("0123456789") != std::string::npos || std::stoi(name) == ::getpid()) continue;
-      std::error_code ignored;
-      for (const auto& fd : std::filesystem::directory_iterator(entry.path() / "fd", ignored)) {
-        if (std::filesystem::read_symlink(fd.path(), ignored).string().starts_with(directory)) {
+      std::error_code ignored;  // it may end meanwhile
+      for (std::filesystem::directory_iterator fd(entry.path() / "fd", ignored), end; fd != end;
+           fd.increment(ignored)) {
+        if (std::filesystem::read_symlink(fd->path(), ignored).string().starts_with(directory)) {
           ::kill(std::stoi(name), SIGKILL);
           break;
         }

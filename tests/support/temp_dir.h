@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 
 namespace slipway {
@@ -29,9 +29,11 @@ class TempDir {
   std::string path_;
 };
 
+// What can be read of it. A file of a process that ends meanwhile cannot be read to its end: no exception.
 inline std::string readFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::ostringstream out;
+  out << std::ifstream(path, std::ios::binary).rdbuf();
+  return out.str();
 }
 
 inline void writeFile(const std::string& path, const std::string& content) {
