@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "reconciler/base/strings.h"
+#include "tests/sim/engine/shifting.h"
 #include "tests/sim/engine/workload.h"
 #include "tests/sim/world/world.h"
 
@@ -18,9 +19,11 @@ constexpr double kMostTurns = 240;
 class RandomSeed {
  public:
   RandomSeed(Shelf& shelf, std::uint64_t seed, const Faults& faults, const Show& show)
-      : wide_(seed < kFirstSeed),
+      : wide_(seed < kSmallWorlds),
+        all_(seed >= kFirstSeed),
         dice_(Dice::mix(seed ^ 0xac7)),
         more_(Dice::mix(seed ^ 0xbad)),
+        shifts_(Dice::mix(seed ^ 0x5417)),
         world_(shelf, options(seed, faults, show)),
         work_(world_) {}
 
@@ -60,7 +63,13 @@ class RandomSeed {
       if (spec.strategy.type == StrategyType::Atomic && more_.chance(0.25)) {
         roll(spec);
       }
+      if (all_ && shifts_.chance(0.5)) {
+        shift(shifts_, spec, servers, 8000 + i);
+      }
       work_.addApp(std::move(servers), std::move(spec));
+    }
+    if (all_) {
+      makeErrorsTemplate(work_);
     }
     for (App& app : work_.apps()) {
       work_.apply(app, "1.0.0");
@@ -101,6 +110,10 @@ class RandomSeed {
 
   // What users do.
   void person(App& app) {
+    if (app.spec.traffic.has_value() && shifts_.chance(0.3)) {
+      work_.ask(app, shifts_.chance(0.7) ? "promote" : "promote-full");
+      return;
+    }
     const std::uint64_t what = dice_.below(100);
     if (what < 45) {
       newVersion(app);
@@ -131,6 +144,8 @@ class RandomSeed {
     const std::string version = cat("1.0.", app.applied, kind < 12 ? "-sick" : kind < 15 ? "-empty" : "");
     if (kind >= 85) {
       work_.plant(anyServer(app), cat(kind < 92 ? "broken-" : kind < 96 ? "gate-" : "sick-", version));
+    } else if (app.spec.traffic.has_value() && shifts_.chance(0.1)) {
+      work_.plant(anyServer(app), cat("lossy-", version));
     }
     work_.apply(app, version);
   }
@@ -197,6 +212,13 @@ class RandomSeed {
     }
   }
 
+  // As "ln -sfn": on a disk that is full the old link stays.
+  static void byHand(Files& files, const std::string& target, const std::string& link) {
+    if (files.makeLink(target, link + ".new")) {
+      files.rename(link + ".new", link);
+    }
+  }
+
   void meddle(const App& app, std::uint64_t how) {
     const std::string ns = Workload::kNamespace;
     const Release* release = work_.release(app);
@@ -215,8 +237,7 @@ class RandomSeed {
       const auto releases = files.list(cat(app.spec.layout.root, "/releases/", app.spec.layout.environment));
       if (files.isLink(link) && !releases.empty()) {
         world_.checker().tampered(server, app.spec.layout.root);
-        files.remove(link);
-        files.makeLink(cat("releases/", app.spec.layout.environment, "/", releases[how / 4 % releases.size()]), link);
+        byHand(files, cat("releases/", app.spec.layout.environment, "/", releases[how / 4 % releases.size()]), link);
       }
     } else {
       Json patch = Json::object();
@@ -284,19 +305,19 @@ class RandomSeed {
         break;
       }
       for (App& app : work_.apps()) {
-        help(app);
+        help(app, tries);
       }
     }
     laws();
   }
 
   // What a person does about a release that does not get to its end.
-  void help(App& app) {
+  void help(App& app, int tries) {
     if (work_.release(app) == nullptr) {
       work_.applySpec(app);  // the one it was asked of was being deleted then
     } else if (work_.phaseOf(app) == "Paused") {
       putLinksBack(app);
-      work_.ask(app, "resume");
+      work_.ask(app, app.spec.traffic.has_value() && tries % 2 == 0 ? "promote-full" : "resume");
     }
   }
 
@@ -315,8 +336,7 @@ class RandomSeed {
       if (!is.empty() && !target.before.empty() && is != wanted && !is.ends_with("/" + open->run.spec.version) &&
           host->files().isDirectory(cat(layout.root, "/", wanted))) {
         world_.checker().tampered(target.name, layout.root);
-        host->files().remove(link);
-        host->files().makeLink(wanted, link);
+        byHand(host->files(), wanted, link);
       }
     }
   }
@@ -334,6 +354,9 @@ class RandomSeed {
       checker.require(31, work_.isLive(app), cat(app.name, " did not get to ", app.spec.version, ": ", now));
       checker.require(34, work_.isLive(app), cat("an older version blocks ", app.name));
       checker.require(35, work_.isLive(app), cat(app.name, " is held up"));
+      if (app.spec.traffic.has_value() && !world_.violated()) {
+        routed(world_, app, app.spec.version);
+      }
       for (const auto& [name, token] :
            release == nullptr ? decltype(release->meta.annotations)() : release->meta.annotations) {
         if (!name.starts_with("slipway.dev/")) {
@@ -434,8 +457,10 @@ class RandomSeed {
   }
 
   const bool wide_;
+  const bool all_;  // strategies; else those that move no traffic
   Dice dice_;
-  Dice more_;  // what was added later: older choices stay as they were
+  Dice more_;    // what was added later: older choices stay as they were
+  Dice shifts_;  // what moves traffic
   World world_;
   Workload work_;
   int servers_ = 1;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "reconciler/base/strings.h"
+#include "tests/sim/engine/shifting.h"
 
 namespace slipway::sim {
 namespace {
@@ -88,14 +89,7 @@ ReleaseSpec hookSpec(StrategyType type) {
 ReleaseSpec slotSpec(StrategyType type) {
   ReleaseSpec out = spec();
   out.strategy.type = type;
-  out.slots = Slots{9001, 9002};
-  out.process = Process{};
-  out.process->start = "sleep 1; cat version > /run/$PORT";
-  out.process->stop = "rm /run/$PORT";
-  out.traffic = TrafficSpec{};
-  out.traffic->type = ProxyType::Caddy;
-  out.traffic->service = "app0";
-  out.traffic->servers = {"web1"};
+  putInSlots(out, 9001, "web1");
   return out;
 }
 
@@ -124,25 +118,7 @@ ReleaseSpec canaryByServersSpec() {
   return out;
 }
 
-// The proxy sends requests to instances of that version only, and to some.
-void routed(World& world, const std::string& version) {
-  int all = 0;
-  bool right = true;
-  for (const auto& [name, state] : world.proxies().proxies["web1"].backends) {
-    if (state.weight == 0) {
-      continue;
-    }
-    all += state.weight;
-    const SimHost* host = world.host(name.substr(0, name.find('-')));
-    Files& files = const_cast<SimHost*>(host)->files();
-    const bool slot = name.find('-') != std::string::npos;
-    const std::string found =
-        slot ? files.read(cat("/run/", state.backend.port)).value_or("") : files.readLink("/srv/app0/current-live");
-    right = right && found.find(version) != std::string::npos;
-  }
-  world.checker().require(12, world.violated() || (all > 0 && right),
-                          cat("the proxy does not send everything to version ", version));
-}
+void routed(World& world, Workload& work, const std::string& version) { routed(world, work.apps().front(), version); }
 
 App& make(World&, Workload& work, const ReleaseSpec& spec) {
   work.makeServers(3);
@@ -161,11 +137,7 @@ void establishedWithAnalysis(World& world, Workload& work) {
   ReleaseSpec with = canarySpec();
   with.strategy.canary->steps[1] = {.kind = CanaryStep::Kind::Analysis, .templates = {"errors"}};
   App& app = make(world, work, with);
-  Json object = newObject(kAnalysisTemplate, {.name = "errors", .ns = Workload::kNamespace});
-  object["spec"] =
-      *parseJson(R"({"metrics":[{"name":"rate","interval":"10s","count":3,"successCondition":"result < 0.1",
-      "provider":{"http":{"url":"http://metrics.example:80/rate/{{args.version}}","value":"$.rate"}}}]})");
-  work.ensure(kAnalysisTemplate, object);
+  makeErrorsTemplate(work);
   work.apply(app, "1.0.0");
   rest(world, work, "the first version");
 }
@@ -270,27 +242,27 @@ std::vector<Scenario> shifting() {
       {"blue-green", [](W w, L l) { established(w, l, blueGreenSpec()); },
        [](W w, L l) {
          next(w, l);
-         routed(w, "2.0.0");
+         routed(w, l, "2.0.0");
        }},
       {"blue-green-verify-fails", [](W w, L l) { established(w, l, blueGreenSpec()); },
        [](W w, L l) {
          nextBroken(w, l, "sick-2.0.0");
-         routed(w, "1.0.0");
+         routed(w, l, "1.0.0");
        }},
       {"canary", [](W w, L l) { established(w, l, canarySpec()); },
        [](W w, L l) {
          next(w, l);
-         routed(w, "2.0.0");
+         routed(w, l, "2.0.0");
        }},
       {"canary-analysis", [](W w, L l) { establishedWithAnalysis(w, l); },
        [](W w, L l) {
          next(w, l);
-         routed(w, "2.0.0");
+         routed(w, l, "2.0.0");
        }},
       {"canary-analysis-fails", [](W w, L l) { establishedWithAnalysis(w, l); },
        [](W w, L l) {
          nextBroken(w, l, "lossy-2.0.0");
-         routed(w, "1.0.0");
+         routed(w, l, "1.0.0");
        }},
       {"canary-analysis-superseded", [](W w, L l) { establishedWithAnalysis(w, l); },
        [](W w, L l) {
@@ -298,22 +270,22 @@ std::vector<Scenario> shifting() {
          untilStep(w, l, "Analysing");
          l.apply(l.apps().front(), "3.0.0");
          rest(w, l, "the third version");
-         routed(w, "3.0.0");
+         routed(w, l, "3.0.0");
        }},
       {"canary-abort", [](W w, L l) { established(w, l, canarySpec()); },
        [](W w, L l) {
          whileOpen(w, l, std::chrono::seconds(30), "abort");
-         routed(w, "1.0.0");
+         routed(w, l, "1.0.0");
        }},
       {"canary-by-servers", [](W w, L l) { established(w, l, canaryByServersSpec()); },
        [](W w, L l) {
          next(w, l);
-         routed(w, "2.0.0");
+         routed(w, l, "2.0.0");
        }},
       {"canary-by-servers-verify-fails", [](W w, L l) { established(w, l, canaryByServersSpec()); },
        [](W w, L l) {
          nextBroken(w, l, "sick-2.0.0");
-         routed(w, "1.0.0");
+         routed(w, l, "1.0.0");
        }},
   };
 }

@@ -34,6 +34,7 @@ ControlLoop::ControlLoop(Ports ports)
       runner_(ports.network),
       http_(ports.http),
       outbound_(ports.outbound),
+      traffic_(ports.traffic),
       provider_(vm::newSteppedSshVmProvider(runner_, clock_, metrics_, log_)),
       analyst_(analysis::newAnalyst({http_, *provider_, clock_})) {
   controllers_ = std::make_unique<daemon::Controllers>(daemon::ControllerPorts{api_,
@@ -51,7 +52,7 @@ ControlLoop::ControlLoop(Ports ports)
                                                                                log_,
                                                                                pool_,
                                                                                ports.holder,
-                                                                               {{ProxyType::Caddy, ports.traffic}},
+                                                                               {{ProxyType::Caddy, &traffic_}},
                                                                                analyst_.get(),
                                                                                &outbound_},
                                                        1);

@@ -16,6 +16,7 @@
 #include "tests/sim/world/faulty_api.h"
 #include "tests/sim/world/invariants.h"
 #include "tests/sim/world/network.h"
+#include "tests/sim/world/sim_traffic.h"
 #include "tests/sim/world/timeline.h"
 
 namespace slipway::sim {
@@ -116,7 +117,7 @@ class ControlLoop {
     std::function<void(const std::string&)> show;
     std::string holder = "slipwayd";
     std::uint64_t seed = 0;
-    TrafficManager* traffic = nullptr;  // of every proxy; outlives the process
+    SimTraffic::Ports traffic;
   };
   explicit ControlLoop(Ports ports);
   ~ControlLoop();
@@ -137,6 +138,7 @@ class ControlLoop {
   SimRunner runner_;
   SimHttp http_;
   SimHttp outbound_;
+  SimTraffic traffic_;
   SimPool pool_;
   std::unique_ptr<daemon::Controllers> controllers_;
   std::unique_ptr<vm::SteppedProvider> provider_;

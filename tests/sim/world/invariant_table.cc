@@ -3,23 +3,24 @@
 namespace slipway::sim {
 namespace {
 
-constexpr std::string_view kNoTraffic = "needs surge, weights or traffic, which the simulated strategies do not have";
-
 constexpr std::array<InvariantInfo, kInvariants> kTable{{
     {1, "no more than maxUnavailable are out of service", true, "each write of a run with the strategy Rolling"},
-    {2, "surge never exceeds maxSurge", false, kNoTraffic},
-    {3, "no live link names a release that failed or differs", true, "each move of a live link"},
-    {4, "no weight without a passing gate", false, kNoTraffic},
+    {2, "surge never exceeds maxSurge", true, "each write of a run in slots"},
+    {3, "no live link names a release that failed or differs", true,
+     "each move of a live link; each preparation names its content"},
+    {4, "no weight without a passing gate", true, "each change of a proxy: every backend that has weight"},
     {5, "a switch starts only when every target is prepared", true, "each switch that is sent or moves a link"},
     {6, "a terminal run tells the truth about its targets", true, "each end of a run"},
     {7, "a decision never flips", true, "each write of a run"},
     {8, "first to last flip stays in the budget or undo starts", false, "SkewExceeded is an event, not an undo"},
     {9, "one plan per destination, fenced", true, "each script that takes the lock of a host"},
     {10, "after an abort only compensating effects", true, "each command that is sent"},
-    {11, "old capacity goes after its replacement serves", false, kNoTraffic},
-    {12, "weights sum to 100", false, kNoTraffic},
+    {11, "old capacity goes after its replacement serves", true,
+     "each link that moves and each process that ends, behind a proxy: nothing is sent there"},
+    {12, "weights sum to 100", true, "each change of a proxy: both versions have what was asked for, others nothing"},
     {13, "steps run in order, bake time is kept", true, "each switch of a run with the strategy Rolling"},
-    {14, "no data is no success", false, "metric gates do not exist yet"},
+    {14, "no data is no success", true,
+     "each write of a run that is judged: good measurements are those that were told"},
     {15, "rollback stays possible: nothing named is collected", true, "each removal of a release directory"},
     {16, "the release after rollback is what was live before", true, "each run that ends RolledBack"},
     {17, "rollback is not blocked by health, freeze or approval", true,
@@ -98,7 +99,10 @@ const std::vector<std::string_view> kSometimes{
     "a second leader took over",
     "recreate went through",
     "rolling went through",
+    "blue-green went through",
+    "canary went through",
     "a step left after it was decided to stop",
+    "a step of a replaced holder left late",
     "a lease was raised above what a server had seen",
     "old releases were retired",
 };

@@ -45,6 +45,11 @@ std::string stepOf(const std::string& operation) {
   return dot == std::string::npos ? std::string() : operation.substr(dot + 1, operation.find('.', dot + 1) - dot - 1);
 }
 
+Checker::Checker(Ports ports)
+    : ports_(std::move(ports)),
+      traffic_({[this](int law, bool holds, const std::string& what) { require(law, holds, what); }, ports_.weightOf,
+                ports_.goodAnswers}) {}
+
 void Checker::require(int invariant, bool holds, const std::string& what) {
   ++checks_[static_cast<std::size_t>(invariant)];
   if (!holds) {
@@ -162,6 +167,7 @@ void Checker::runCommitted(const Json& object) {
   }
   const ReleaseRun before = std::exchange(known->second.run, std::move(*decoded));
   rolling_.committed(known->second.run, ports_.time.now());
+  traffic_.committed(known->second.run);
   decisionsStay(before, known->second.run);
   conditionsKeepTimes(before.status.conditions, known->second.run.status.conditions);
   markRun(before, known->second.run);
@@ -240,7 +246,8 @@ void Checker::checkTargets(const ReleaseRun& run, bool onNewVersion) {
     require(6, live != run.spec.version || target.before == run.spec.version,
             cat("run ", run.meta.name, " is RolledBack, but ", target.name, " runs its version ", live));
     const auto moved = before_.find(run.meta.uid);
-    if (moved == before_.end() || !moved->second.contains(target.name)) {
+    const bool byHand = byHand_.contains({run.meta.uid, target.name});  // what a person put there is nobody's promise
+    if (moved == before_.end() || !moved->second.contains(target.name) || byHand) {
       continue;
     }
     require(16, live == moved->second.at(target.name).release,
@@ -354,6 +361,32 @@ static bool endsRun(const ReleaseRun& run, const std::string& operation) {
          });
 }
 
+// Whether it comes from a holder that another one has replaced: it stood still between the start of a step and its
+// leaving. Nothing on its side can prevent that; the server refuses the number, which `entered` holds it to.
+bool Checker::outdated(const ReleaseRun& run, const SentRequest& request) const {
+  const std::vector<std::string> parts = split(request.operation, '.');  // run step server attempt
+  for (const RunTarget& target : run.status.targets) {
+    if (parts.size() < 3 || target.name != parts[2]) {
+      continue;
+    }
+    const auto lease = leases_.find(
+        cat("coordination.k8s.io/leases/", run.meta.ns, "/slipway-", target.destination, "-", run.spec.release));
+    return lease != leases_.end() && request.fence < static_cast<std::uint64_t>(lease->second.number);
+  }
+  return false;
+}
+
+void Checker::trafficChanged(const TrafficRequest& request, const std::map<std::string, BackendState>& backends) {
+  if (const ReleaseRun* run = runOfOperation(request.operationId)) {
+    traffic_.changed(*run, request, backends);
+  }
+}
+
+const ReleaseRun* Checker::runOfOperation(const std::string& operation) const {
+  const auto found = runs_.find(runOf(operation));
+  return found == runs_.end() ? nullptr : &found->second.run;
+}
+
 void Checker::sent(const SentRequest& request) {
   require(49, request.pinned, cat(request.operation, " is sent without the key of its host"));
   const auto found = runs_.find(runOf(request.operation));
@@ -368,10 +401,16 @@ void Checker::sent(const SentRequest& request) {
   const bool late = underWay_.contains(run.meta.uid) && underWay_[run.meta.uid].erase(request.operation) > 0;
   if (late) {
     mark("a step left after it was decided to stop");
+  } else if (outdated(run, request)) {
+    mark("a step of a replaced holder left late");
   } else if (!decided.revert.empty() || (!decided.abort.empty() && decided.commit.empty())) {
     require(10, compensates(step, request.kind) || endsRun(run, request.operation),
             cat(request.kind, " is sent as ", request.operation, " after it was decided to ",
                 decided.revert.empty() ? "stop" : "undo"));
+  }
+  if (request.kind == "prepare") {
+    require(3, !run.status.artifact.empty(),
+            cat(request.operation, " is sent and the record does not say what the version is made from"));
   }
   if (request.kind == "switch") {
     require(5, !decided.commit.empty(), cat(request.operation, " is sent before the commit is durable"));
@@ -396,6 +435,10 @@ void Checker::entered(SimHost& host, const HostScript& script) {
           cat(request.operation, " of an older run works on ", host.name(), " after a newer one"));
   require(37, found->second.order >= newest, cat(request.operation, " on ", host.name(), " after a newer run"));
   newest = std::max(newest, found->second.order);
+  std::uint64_t& highest = fences_[{host.name(), cat(request.root, " ", request.environment)}];
+  require(9, request.fence >= highest,
+          cat(request.operation, " works on ", host.name(), " with the number ", request.fence, " after ", highest));
+  highest = std::max(highest, request.fence);
 }
 
 void Checker::linkMoved(SimHost& host, const HostScript& script, const std::string& from, const std::string& to) {
@@ -405,7 +448,13 @@ void Checker::linkMoved(SimHost& host, const HostScript& script, const std::stri
     byHand_.insert({run, host.name()});
   }
   const bool givenBack = request.kind == "undo" && byHand_.contains({run, host.name()});
+  if (givenBack) {
+    tampered_.insert({host.name(), request.root});
+  }
   movedBy_[run].insert(host.name());
+  if (const ReleaseRun* mover = runOfOperation(request.operation)) {
+    traffic_.touches(*mover, host.name(), stepOf(request.operation));
+  }
   if (request.kind == "switch") {
     if (const auto known = runs_.find(run); known != runs_.end()) {
       rolling_.flips(known->second.run, host.name(), ports_.time.now());
@@ -454,10 +503,17 @@ void Checker::releaseRemoved(SimHost& host, const HostScript& script, const std:
   }
 }
 
+static bool isProcess(const std::string& command) {
+  return command == "the process command start" || command == "the process command stop";
+}
+
 void Checker::commandBegins(SimHost& host, const HostScript& script, const std::string& name, bool idempotent) {
   if (!idempotent) {
     const int times = ++once_[{cat(host.name(), " ", script.request().operation), name}];
     require(19, times == 1, cat(name, " of ", script.request().operation, " ran ", times, " times on ", host.name()));
+  }
+  if (const ReleaseRun* run = runOfOperation(script.request().operation); run != nullptr && isProcess(name)) {
+    traffic_.touches(*run, host.name(), stepOf(script.request().operation));
   }
   ports_.commandBegins(host, name);
 }
@@ -514,6 +570,8 @@ void Checker::markRun(const ReleaseRun& before, const ReleaseRun& after) {
     if (after.spec.reason == RunReason::Rollback) mark("rollback completed");
     if (after.spec.spec.strategy.type == StrategyType::Recreate) mark("recreate went through");
     if (after.spec.spec.strategy.type == StrategyType::Rolling) mark("rolling went through");
+    if (after.spec.spec.strategy.type == StrategyType::BlueGreen) mark("blue-green went through");
+    if (after.spec.spec.strategy.type == StrategyType::Canary) mark("canary went through");
   }
   if (!before.status.decisions.pausedAt.empty() && status.decisions.pausedAt.empty()) mark("a run paused and resumed");
   if (became(RunPhase::Paused) && (reason == "VerificationFailed" || reason == "PartialSwitch")) {

@@ -17,6 +17,7 @@
 #include "tests/sim/world/rolling_law.h"
 #include "tests/sim/world/sim_store.h"
 #include "tests/sim/world/timeline.h"
+#include "tests/sim/world/traffic_law.h"
 
 namespace slipway::sim {
 
@@ -55,8 +56,11 @@ class Checker final : public HostObserver {
     const SimDisk& disk;
     std::function<SimHost*(const std::string& server)> host;
     std::function<void(SimHost&, const std::string& name)> commandBegins;  // told after the checks: a fault may follow
+    // What proxies give a backend, and how often the metrics of a version were told and good.
+    std::function<int(const std::string& service, const std::string& backend)> weightOf;
+    std::function<int(const std::string& version)> goodAnswers;
   };
-  explicit Checker(Ports ports) : ports_(std::move(ports)) {}
+  explicit Checker(Ports ports);
 
   const std::vector<Violation>& violations() const { return violations_; }
   const std::map<std::string, std::uint64_t, std::less<>>& sometimes() const { return sometimes_; }
@@ -75,6 +79,8 @@ class Checker final : public HostObserver {
   void watched(const Kind& kind, Revision after, Revision at, bool bookmark);
   // A command leaves a controller.
   void sent(const SentRequest& request);
+  // A request of a run changed what a proxy does.
+  void trafficChanged(const TrafficRequest& request, const std::map<std::string, BackendState>& backends);
   // A hook's request leaves a controller: its path is /<run>/<hook>/<Once or Often>.
   void requested(const std::string& url);
   // Log lines and whatever else people read (I46).
@@ -101,6 +107,7 @@ class Checker final : public HostObserver {
  private:
   void runCommitted(const Json& object);
   void runEnded(const RunView& view);
+  const ReleaseRun* runOfOperation(const std::string& operation) const;
   void checkTargets(const ReleaseRun& run, bool onNewVersion);
   void decisionsStay(const ReleaseRun& before, const ReleaseRun& after);
   void markRun(const ReleaseRun& before, const ReleaseRun& after);
@@ -119,6 +126,8 @@ class Checker final : public HostObserver {
     SteadyTime when{};
   };
 
+  bool outdated(const ReleaseRun& run, const SentRequest& request) const;
+
   Ports ports_;
   std::vector<Violation> violations_;
   std::array<std::uint64_t, kInvariants + 1> checks_{};
@@ -132,6 +141,7 @@ class Checker final : public HostObserver {
   std::map<std::string, std::pair<ReleaseSpec, std::string>> identities_;  // by uid: of a spec, found once
   std::map<std::string, LeaseSeen> leases_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> entered_;  // host, root → newest run's order
+  std::map<std::pair<std::string, std::string>, std::uint64_t> fences_;   // host, root → highest fencing number
   std::map<std::string, std::map<std::string, LiveState>> before_;        // by run, host
   std::map<std::string, std::set<std::string>> movedBy_;                  // by run: hosts
   std::map<std::pair<std::string, std::string>, int> once_;               // operation, build step or hook
@@ -145,6 +155,7 @@ class Checker final : public HostObserver {
       underWay_;                               // by run: handed over when it was decided to stop, not yet sent
   std::map<std::string, std::uint64_t> ends_;  // runs by how they ended
   RollingLaw rolling_{[this](int law, bool holds, const std::string& what) { require(law, holds, what); }};
+  TrafficLaw traffic_;
 };
 
 // "<run uid>" of "<run uid>.<step>.<server>.<attempt>".

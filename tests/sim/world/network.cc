@@ -23,7 +23,8 @@ SentRequest peekRequest(std::string_view input) {
   }
   std::from_chars(input.data(), input.data() + line, size);
   std::size_t at = line + 1 + size;
-  for (std::string* into : {&out.kind, &out.operation}) {
+  std::string root, environment, application, fence;
+  for (std::string* into : {&out.kind, &out.operation, &root, &environment, &application, &fence}) {
     const std::size_t end = input.find('\n', at);
     if (at >= input.size() || end == std::string_view::npos || input[at] != '=') {
       return out;
@@ -31,6 +32,7 @@ SentRequest peekRequest(std::string_view input) {
     *into = input.substr(at + 1, end - at - 1);
     at = end + 1;
   }
+  std::from_chars(fence.data(), fence.data() + fence.size(), out.fence);
   return out;
 }
 

@@ -31,7 +31,8 @@ inline constexpr std::string_view kHostKey =
 struct SentRequest {
   std::string kind;
   std::string operation;
-  bool pinned = false;  // it goes to whoever has that key, and to nobody else
+  std::uint64_t fence = 0;  // 0: it has none
+  bool pinned = false;      // it goes to whoever has that key, and to nobody else
 };
 SentRequest peekRequest(std::string_view input);
 

@@ -7,7 +7,10 @@
 namespace slipway::sim {
 namespace {
 
-bool rolls(const ReleaseRun& run) { return run.spec.spec.strategy.type == StrategyType::Rolling; }
+// In slots nothing is out of service, and links move at the end.
+bool rolls(const ReleaseRun& run) {
+  return run.spec.spec.strategy.type == StrategyType::Rolling && !run.spec.spec.slots.has_value();
+}
 
 bool touched(const RunTarget& target) {
   return target.stateOf(StepKind::Stop) != StepState::Pending || target.stateOf(StepKind::Switch) != StepState::Pending;
@@ -63,7 +66,8 @@ void RollingLaw::flips(const ReleaseRun& run, const std::string& server, SteadyT
     last = std::max(last, when);
   }
   const Duration asked = run.spec.spec.strategy.rolling.value_or(RollingSettings{}).pauseBetween;
-  require_(13, now - last >= asked,
+  // The wait begins when the answer comes; it is durable a moment later.
+  require_(13, now - last + std::chrono::milliseconds(100) >= asked,
            cat("run ", run.meta.name, " begins a batch ", formatDuration(now - last), " after the last one, asked are ",
                formatDuration(asked)));
 }

@@ -9,7 +9,7 @@
 
 namespace slipway::sim {
 
-// I1 and I13 of runs with the strategy Rolling, from what is durable and what moves on servers.
+// I1 and I13 of runs with the strategy Rolling and without slots, from what is durable and what moves on servers.
 class RollingLaw {
  public:
   using Require = std::function<void(int invariant, bool holds, const std::string& what)>;

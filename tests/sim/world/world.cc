@@ -70,9 +70,11 @@ World::World(Shelf& shelf, WorldOptions options)
       dice_(Dice::mix(options_.seed ^ 0xd1ce)),
       faults_(options_.faults),
       disk_(shelf.freshDisk()) {
-  checker_ = std::make_unique<Checker>(
-      Checker::Ports{time_, disk_, [this](const std::string& server) { return host(server); },
-                     [this](SimHost& at, const std::string& name) { commandBegins(at, name); }});
+  checker_ = std::make_unique<Checker>(Checker::Ports{
+      time_, disk_, [this](const std::string& server) { return host(server); },
+      [this](SimHost& at, const std::string& name) { commandBegins(at, name); },
+      [this](const std::string& service, const std::string& backend) { return proxies_.weightOf(service, backend); },
+      [this](const std::string& version) { return goodAnswers_[version]; }});
   source_ = std::make_unique<SimSource>(shelf_, faults_, [this] { return mayGo(true); });
   boot();
 }
@@ -114,10 +116,10 @@ void World::heal() {
   }
 }
 
-LinkPlan World::planLink(SimHost& host) {
+LinkPlan World::planLink(const std::string& machine) {
   LinkPlan plan;
   plan.latency = dice_.between(std::chrono::microseconds(200), std::chrono::milliseconds(20));
-  if (const auto cut = partitioned_.find(host.name()); cut != partitioned_.end() && time_.now() < cut->second) {
+  if (const auto cut = partitioned_.find(machine); cut != partitioned_.end() && time_.now() < cut->second) {
     plan.connect = LinkPlan::Connect::Silent;
     return plan;
   }
@@ -192,6 +194,9 @@ Result<HttpClientResponse> World::measured(const std::string& path) {
   const std::string marker = cat("/etc/lossy-", path.substr(path.rfind('/') + 1));
   const bool lossy =
       std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& one) { return one.second->files().exists(marker); });
+  if (!lossy) {
+    ++goodAnswers_[path.substr(path.rfind('/') + 1)];
+  }
   return HttpClientResponse{200, lossy ? R"({"rate":0.5})" : R"({"rate":0.01})"};
 }
 
@@ -368,7 +373,7 @@ std::shared_ptr<const Json> World::shown(const Record& record) {
 ControlLoop::Ports World::portsFor(bool main) {
   SimRunner::Ports network{time_,
                            [this](const std::string& address) { return host(address); },
-                           [this](SimHost& at, const SentRequest&) { return planLink(at); },
+                           [this](SimHost& at, const SentRequest&) { return planLink(at.name()); },
                            [this, main](const SentRequest& request, const std::string& address) {
                              if (!mayGo(main)) return false;
                              trace_.add(request.operation);
@@ -403,6 +408,7 @@ ControlLoop::Ports World::portsFor(bool main) {
                             return true;
                           },
                           [this] { (void)heard(); }};
+  std::function<bool()> alive = http.alive;
   return {time_,
           faults_,
           *checker_,
@@ -418,7 +424,35 @@ ControlLoop::Ports World::portsFor(bool main) {
           options_.show,
           main ? "slipwayd" : "slipwayd-b",
           Dice::mix(options_.seed + 77 * crashes_ + (main ? 0 : 5)),
-          &proxies_};
+          trafficPorts(main, std::move(alive))};
+}
+
+SimTraffic::Ports World::trafficPorts(bool main, std::function<bool()> alive) {
+  return {time_,
+          proxies_,
+          [this, main](const TrafficRequest& request) {
+            if (!mayGo(main)) {
+              return false;
+            }
+            const bool reads = std::holds_alternative<ReadTraffic>(request.action);
+            trace_.add(request.operationId);
+            sent_ += reads ? 0 : 1;
+            if (options_.show) {
+              options_.show(cat("    proxy ", request.target.name, " ", FakeTrafficManager::nameOf(request.action), " ",
+                                request.operationId));
+            }
+            return true;
+          },
+          [this] { (void)heard(); },
+          [this] {
+            if (faults_.strikes(3)) dieNext_ = true;
+          },
+          [this](const std::string& machine) { return planLink(machine); },
+          [this](Duration most) { return Duration(static_cast<Duration::rep>(dice_.below(most.count() + 1))); },
+          std::move(alive),
+          [this](const TrafficRequest& request, const FakeTrafficManager::Proxy& proxy) {
+            checker_->trafficChanged(request, proxy.backends);
+          }};
 }
 
 void World::boot() {

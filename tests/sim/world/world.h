@@ -16,7 +16,6 @@
 #include "tests/sim/world/shelf.h"
 #include "tests/sim/world/sim_store.h"
 #include "tests/sim/world/timeline.h"
-#include "tests/support/fakes/fake_traffic_manager.h"
 
 namespace slipway::sim {
 
@@ -69,8 +68,7 @@ class World {
     bool managed = false;  // runs what its process command started; else what `current` names
   };
   void addApp(int port, App app) { apps_[port] = std::move(app); }
-  // The proxies in front of applications, by the machine they run on. They answer at once and without faults.
-  FakeTrafficManager& proxies() { return proxies_; }
+  SimProxies& proxies() { return proxies_; }
 
   // End the process now, as a crash.
   void crash();
@@ -93,7 +91,8 @@ class World {
   void boot();
   void restartLater();
   ControlLoop::Ports portsFor(bool main);
-  LinkPlan planLink(SimHost& host);
+  LinkPlan planLink(const std::string& machine);
+  SimTraffic::Ports trafficPorts(bool main, std::function<bool()> alive);
   void commandBegins(SimHost& host, const std::string& name);
   bool mixed(const App& app) const;
   Result<HttpClientResponse> answer(const std::string& address, int port);
@@ -121,7 +120,8 @@ class World {
   std::map<int, App> apps_;
   StaleLists stale_;
   std::unique_ptr<SimSource> source_;
-  FakeTrafficManager proxies_;
+  SimProxies proxies_;
+  std::map<std::string, int> goodAnswers_;  // of the metrics server, by version
   std::unique_ptr<Process> process_;
   bool dying_ = false;
   bool dieNext_ = false;
