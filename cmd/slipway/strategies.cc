@@ -90,6 +90,7 @@ std::string strategiesText(const Json& strategies) {
     out += cat("  takes     ", item.getString("factor"), " on each server: cpu ", resources.getString("cpu"),
                ", memory ", resources.getString("memory"), ", disk ", resources.getString("disk"), "; instances ",
                item.getInt("instances"), "\n");
+    out += cat("  rollback  ", item.getBool("supportsRollback") ? "yes" : "no", "\n");
     if (const Json* errors = item.find("errors"); errors != nullptr && !errors->asArray().empty()) {
       for (const Json& error : errors->asArray()) {
         out += cat("  too little ", error.asString(), "\n");

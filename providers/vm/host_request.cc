@@ -13,6 +13,7 @@
 namespace slipway::vm {
 namespace {
 
+constexpr std::string_view kCommandProcesses = "command";  // its host script finds what commands started
 constexpr int kLockWaitSeconds = 15;
 constexpr std::size_t kMaxName = 240;
 
@@ -216,6 +217,14 @@ struct ActionEncoder {
       out.number(wholeSeconds(step.container->timeout));
       out.number(step.container->ownHealth ? 1 : 0);
     }
+    if (step.process && !step.manager) {
+      out.number(wholeSeconds(step.process->minUptime));
+      out.line("manager", kCommandProcesses);
+      out.number(1);
+      out.line("health.process.pidFile", step.process->pidFile);
+      return;
+    }
+    out.line("minUptime", step.process ? std::to_string(wholeSeconds(step.process->minUptime)) : "");
     manager(step.manager, step.slot, {});
   }
   void operator()(const UndoStep& step) const {
@@ -264,11 +273,15 @@ std::string framedScript(std::string_view manager) {
 
 const std::string& hostScript(const StepAction& action) {
   static const std::string plain = framedScript("");
+  static const std::string commands = framedScript(kCommandProcesses);
   const std::optional<ProcessManager>* manager = nullptr;
   if (const auto* process = std::get_if<ProcessStep>(&action); process != nullptr) {
     manager = &process->manager;
   } else if (const auto* verify = std::get_if<VerifyStep>(&action); verify != nullptr) {
     manager = &verify->manager;
+    if (verify->process.has_value() && !manager->has_value()) {
+      return commands;
+    }
   }
   if (manager == nullptr || !manager->has_value()) {
     return plain;

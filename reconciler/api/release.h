@@ -74,16 +74,33 @@ struct ContainerCheck {
   bool operator==(const ContainerCheck&) const = default;
 };
 
+// The process that the release started: alive, of the release, and not begun anew for so long.
+struct ProcessCheck {
+  Duration minUptime = std::chrono::seconds(10);
+  // Of a process that commands start; empty: every process whose directory or program is the release's.
+  std::string pidFile;
+  bool operator==(const ProcessCheck&) const = default;
+};
+
 struct Health {
   std::optional<HttpCheck> http;
   std::optional<int> tcpPort;
   std::optional<ExecCheck> exec;
   std::optional<ContainerCheck> container;
+  std::optional<ProcessCheck> process;
   std::optional<ExecCheck> beforeSwitch;  // in the prepared directory, at the gate
   int attempts = 30;
   Duration interval = std::chrono::seconds(10);
   Duration timeout = std::chrono::seconds(5);
-  bool any() const { return http.has_value() || tcpPort.has_value() || exec.has_value() || container.has_value(); }
+  Duration initialDelay{0};           // from the start of the application to the first look
+  int successThreshold = 1;           // good answers in a row that make it healthy
+  int failureThreshold = 0;           // bad ones in a row that make a healthy one unhealthy; 0: see unhealthyAfter
+  std::optional<Duration> freshness;  // an older verdict is asked again before a decision that depends on it
+  bool any() const {
+    return http.has_value() || tcpPort.has_value() || exec.has_value() || container.has_value() || process.has_value();
+  }
+  // The failure threshold; where none is set 3, or the attempts where these are fewer.
+  int unhealthyAfter() const;
   bool operator==(const Health&) const = default;
 };
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "reconciler/api/json_fields.h"
 #include "reconciler/api/release.h"
 #include "reconciler/base/strings.h"
@@ -113,6 +115,12 @@ void readHealth(const Json* json, Health& out, FieldReader& parent) {
   fields.read("attempts", out.attempts);
   fields.read("interval", out.interval);
   fields.read("timeout", out.timeout);
+  fields.read("initialDelay", out.initialDelay);
+  fields.read("successThreshold", out.successThreshold);
+  fields.read("failureThreshold", out.failureThreshold);
+  if (fields.child("freshness") != nullptr) {
+    fields.read("freshness", out.freshness.emplace());
+  }
   if (const Json* http = fields.child("http"); http != nullptr && http->isObject()) {
     HttpCheck& check = out.http.emplace();
     FieldReader reader(http, "spec.health.http");
@@ -135,6 +143,13 @@ void readHealth(const Json* json, Health& out, FieldReader& parent) {
   if (const Json* container = fields.child("container"); container != nullptr && container->isObject()) {
     FieldReader reader(container, "spec.health.container");
     reader.read("name", out.container.emplace().name);
+    parent.merge(reader);
+  }
+  if (const Json* process = fields.child("process"); process != nullptr && process->isObject()) {
+    ProcessCheck& check = out.process.emplace();
+    FieldReader reader(process, "spec.health.process");
+    reader.read("minUptime", check.minUptime);
+    reader.read("pidFile", check.pidFile);
     parent.merge(reader);
   }
   readExec(fields.child("exec"), "spec.health.exec", out.exec, parent);
@@ -213,7 +228,20 @@ Json execToJson(const ExecCheck& check) {
 Json healthToJson(const Health& health) {
   Json out = Json::object({{"attempts", health.attempts},
                            {"interval", formatDuration(health.interval)},
-                           {"timeout", formatDuration(health.timeout)}});
+                           {"timeout", formatDuration(health.timeout)},
+                           {"initialDelay", formatDuration(health.initialDelay)},
+                           {"successThreshold", health.successThreshold}});
+  if (health.failureThreshold > 0) {
+    out["failureThreshold"] = health.failureThreshold;
+  }
+  if (health.freshness.has_value()) {
+    out["freshness"] = formatDuration(*health.freshness);
+  }
+  if (health.process.has_value()) {
+    Json& process = out["process"];
+    process["minUptime"] = formatDuration(health.process->minUptime);
+    putText(process, "pidFile", health.process->pidFile);
+  }
   if (health.http.has_value()) {
     const HttpCheck& check = *health.http;
     Json& http = out["http"];
@@ -252,6 +280,11 @@ std::string_view policyName(RollbackPolicy policy) {
 }
 
 }  // namespace
+
+int Health::unhealthyAfter() const {
+  constexpr int kDefault = 3;
+  return failureThreshold > 0 ? failureThreshold : std::min(kDefault, std::max(attempts, 1));
+}
 
 Result<ReleaseSpec> releaseSpecFromJson(const Json& json) {
   ReleaseSpec out;

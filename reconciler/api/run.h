@@ -90,6 +90,8 @@ struct StepRecord {
   std::string message;
   std::string tail;  // last lines of a failed command, at most 60
   bool alreadyDone = false;
+  int successes = 0;  // of a look at the instance: good answers in a row, up to now
+  int failures = 0;   // likewise bad ones
   bool operator==(const StepRecord&) const = default;
 };
 
@@ -177,6 +179,7 @@ struct RunSpec {
   std::string rollbackFrom;  // version that is abandoned
   ReleaseSpec spec;          // as it was
   std::map<std::string, AnalysisTemplateSpec> analyses = {};  // the templates that it names, as they were
+  std::string previousRun = {};  // that made what was live when this one was made; empty: there was none
   bool operator==(const RunSpec&) const = default;
 };
 
@@ -205,6 +208,13 @@ struct RunStatus {
   std::vector<RunTarget> targets;
   bool operator==(const RunStatus&) const = default;
 };
+
+// Of the servers of a run: how many there are, and on how many the new version was verified and stayed.
+struct InstanceCount {
+  int total = 0;
+  int successful = 0;
+};
+InstanceCount countInstances(const RunStatus& status);
 
 struct ReleaseRun {
   ObjectMeta meta;

@@ -14,6 +14,7 @@ void readRunSpec(const Json* json, RunSpec& out, Status& status) {
   fields.read("version", out.version);
   fields.read("identity", out.identity);
   fields.read("basedOn", out.basedOn);
+  fields.read("previousRun", out.previousRun);
   fields.read("rollbackFrom", out.rollbackFrom);
   if (const Json* spec = fields.child("template"); spec != nullptr) {
     Result<ReleaseSpec> parsed = releaseSpecFromJson(*spec);
@@ -51,6 +52,8 @@ StepRecord recordFromJson(const Json& json) {
   fields.read("message", out.message);
   fields.read("tail", out.tail);
   fields.read("alreadyDone", out.alreadyDone);
+  fields.read("consecutiveSuccesses", out.successes);
+  fields.read("consecutiveFailures", out.failures);
   return out;
 }
 
@@ -78,6 +81,12 @@ Json toJson(const StepRecord& record) {
   putText(out, "tail", record.tail);
   if (record.alreadyDone) {
     out["alreadyDone"] = true;
+  }
+  if (record.successes > 0) {
+    out["consecutiveSuccesses"] = record.successes;
+  }
+  if (record.failures > 0) {
+    out["consecutiveFailures"] = record.failures;
   }
   return out;
 }
@@ -291,6 +300,7 @@ Json toJson(const RunSpec& spec) {
        {"version", spec.version},
        {"identity", spec.identity}});
   putText(out, "basedOn", spec.basedOn);
+  putText(out, "previousRun", spec.previousRun);
   putText(out, "rollbackFrom", spec.rollbackFrom);
   out["template"] = toJson(spec.spec);
   for (const auto& [name, analysis] : spec.analyses) {
@@ -333,6 +343,10 @@ Json toJson(const RunStatus& status) {
     Json record = toJson(hook.record);
     record["server"] = hook.server;
     out["hooks"][key] = std::move(record);
+  }
+  if (!status.targets.empty()) {
+    const InstanceCount count = countInstances(status);
+    out["instances"] = Json::object({{"total", count.total}, {"successful", count.successful}});
   }
   for (const RunTransition& row : status.transitions) {
     Json item = Json::object({{"phase", phaseName(row.phase)}, {"enteredAt", row.enteredAt}});

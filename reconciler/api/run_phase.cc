@@ -161,6 +161,18 @@ Status enterPhase(RunStatus& status, RunPhase phase, std::string reason, std::st
   return Status::ok();
 }
 
+InstanceCount countInstances(const RunStatus& status) {
+  InstanceCount count;
+  for (const RunTarget& target : status.targets) {
+    const bool stayed = target.stateOf(StepKind::Verify) == StepState::Done &&
+                        target.stateOf(StepKind::Undo) == StepState::Pending &&
+                        target.stateOf(StepKind::Withdraw) == StepState::Pending;
+    count.total += target.gone ? 0 : 1;
+    count.successful += !target.gone && stayed ? 1 : 0;
+  }
+  return count;
+}
+
 const StepRecord* RunTarget::step(StepKind kind) const {
   auto found = steps.find(kind);
   return found == steps.end() ? nullptr : &found->second;

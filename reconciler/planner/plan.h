@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,9 @@ struct PlanInput {
   std::map<std::string, Duration> waited;
   // As `cooling`, for hooks, by their key in RunStatus::hooks.
   std::map<std::string, Duration> coolingHooks = {};
+  // Good answers that are too old to decide on, as spec.health.freshness has it: Check for the gate, Confirm for a
+  // verified instance, whatever step asked it.
+  std::set<StepRef> stale = {};
 };
 
 struct PlannedStep {

@@ -4,6 +4,10 @@
 namespace slipway::planner {
 namespace {
 
+std::string inARow(const Health& health) {
+  return health.successThreshold > 1 ? cat(", until ", health.successThreshold, " in a row are good") : "";
+}
+
 std::string note(const RunSpec& run, StepKind kind) {
   switch (kind) {
     case StepKind::Prepare:
@@ -25,9 +29,10 @@ std::string note(const RunSpec& run, StepKind kind) {
       }
       return run.spec.strategy.type == StrategyType::Recreate ? "start the application" : "reload the application";
     case StepKind::Verify:
-      return run.spec.health.any() ? cat("up to ", run.spec.health.attempts, " health checks, ",
-                                         formatDuration(run.spec.health.interval), " apart; a failure undoes all")
-                                   : "the links are read back";
+      return run.spec.health.any()
+                 ? cat("up to ", run.spec.health.attempts, " health checks, ", formatDuration(run.spec.health.interval),
+                       " apart", inARow(run.spec.health), "; a failure undoes all")
+                 : "the links are read back";
     case StepKind::Retire:
       return cat("keep the newest ", run.spec.layout.keepReleases, " that were live");
     case StepKind::Place:
@@ -91,7 +96,9 @@ class Rehearsal {
     } else if (plan.wait.has_value()) {
       waited_[plan.wait->name] = plan.wait->duration;
       add(cat("; then ", formatDuration(plan.wait->duration),
-              plan.reason == "WaitingBetweenBatches" ? " before the next batch" : ""));
+              plan.reason == "WaitingBetweenBatches" ? " before the next batch"
+              : plan.reason == "InitialDelay"        ? " before it is asked for its health"
+                                                     : ""));
     } else if (plan.reason == "AwaitingPromotion") {
       progress_.decisions.promotedStep = progress_.canaryStep;
       add("; then it waits for slipway promote");

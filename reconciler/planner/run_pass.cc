@@ -156,6 +156,9 @@ Plan RunPass::gate() {
   if (std::optional<Plan> next = hooksOfRun(HookPoint::BeforeSwitch, RunPhase::Preparing)) {
     return *next;
   }
+  if (std::optional<Plan> next = gateIsFresh(check)) {
+    return *next;
+  }
   return decide(Decision::Commit, "GateOpen", cat("all ", check.total, " servers are ready"));
 }
 

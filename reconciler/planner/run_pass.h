@@ -56,6 +56,11 @@ class RunPass {
   Plan takeBack(StepKind kind, Stage stage);
   // Waits until `duration` of the wait has passed; nothing then.
   std::optional<Plan> waiting(const std::string& name, Duration duration, Where where);
+  // Where spec.health gives applications time to come up: waits before the first look. Nothing when it is over.
+  std::optional<Plan> comingUp(StepKind kind, Stage stage, RunPhase phase);
+  // Asks those again whose last good answer is older than spec.health.freshness; nothing when all are young enough to
+  // decide on. `before`: what is decided, for the message.
+  std::optional<Plan> stillHealthy(const std::vector<std::size_t>& targets, const std::string& before);
   // Brings the proxies to the goal; nothing when they were seen with it.
   std::optional<Plan> route(const TrafficGoal& goal, const std::string& message);
   // Runs the hooks of a point, and decides what a failure of theirs means: the end, the way back, or a question to a
@@ -78,6 +83,8 @@ class RunPass {
   // The targets that had no room and have not been looked at since.
   std::vector<std::size_t> withoutRoom(const Stage& prepare) const;
   Plan gate();
+  std::optional<Plan> gateIsFresh(Stage check);
+  void askAgain(StepKind kind, const std::vector<std::size_t>& targets, Stage& stage) const;
   Plan cancelling();
   Plan paused();
   std::optional<Plan> endHooks(RunPhase phase);

@@ -24,6 +24,11 @@ ShiftPass::Next ShiftPass::bringOldBack(const Targets& targets) {
   const Stage recheck = surveyOf(StepKind::Recheck, old);
   if (!recheck.idle()) {
     count("rechecked", recheck);
+    if (restart.total > 0) {
+      if (Next next = comingUp(StepKind::Recheck, recheck, RunPhase::RollingBack)) {
+        return next;
+      }
+    }
     startAll(StepKind::Recheck, recheck);
     return at(RunPhase::RollingBack, status_.decisions.revertReason, status_.decisions.revertMessage);
   }

@@ -99,6 +99,14 @@ ShiftPass::Next ShiftPass::stage(StepKind kind, const Stage& stage, Where where)
   return advance(kind, stage, std::move(where));
 }
 
+ShiftPass::Next ShiftPass::verify(const Targets& targets, std::string message) {
+  const Stage looks = surveyOf(StepKind::Verify, targets);
+  if (Next next = comingUp(StepKind::Verify, looks, RunPhase::HealthCheck)) {
+    return next;
+  }
+  return stage(StepKind::Verify, looks, {RunPhase::HealthCheck, "Verifying", std::move(message)});
+}
+
 // More traffic only on instances that are healthy now, not only when they came up.
 ShiftPass::Next ShiftPass::raise(int share, const Targets& fresh, const Targets& stable) {
   if (share == 0 && weight() == 0) {
@@ -108,6 +116,11 @@ ShiftPass::Next ShiftPass::raise(int share, const Targets& fresh, const Targets&
     if (Next next = stage(StepKind::Confirm, surveyOf(StepKind::Confirm, fresh),
                           {RunPhase::HealthCheck, "Confirming",
                            cat("checking version ", input_.run.version, " again before it gets more traffic")})) {
+      return next;
+    }
+  }
+  if (share > weight()) {
+    if (Next next = stillHealthy(fresh, "it gets more traffic")) {
       return next;
     }
   }
@@ -147,8 +160,7 @@ ShiftPass::Next ShiftPass::raiseSlots(const Targets& chosen) {
                         {RunPhase::Deploying, "Starting", cat("starting ", version, " beside the live one")})) {
     return next;
   }
-  return stage(StepKind::Verify, surveyOf(StepKind::Verify, chosen),
-               {RunPhase::HealthCheck, "Verifying", cat("checking ", version, " before it gets traffic")});
+  return verify(chosen, cat("checking ", version, " before it gets traffic"));
 }
 
 ShiftPass::Next ShiftPass::bringSlots(std::size_t scale, int share) {
@@ -204,8 +216,7 @@ ShiftPass::Next ShiftPass::switchServers(const Targets& out) {
                         {RunPhase::Deploying, "Activating", cat("activating ", version)})) {
     return next;
   }
-  return stage(StepKind::Verify, surveyOf(StepKind::Verify, out),
-               {RunPhase::HealthCheck, "Verifying", cat("checking ", version)});
+  return verify(out, cat("checking ", version));
 }
 
 ShiftPass::Targets ShiftPass::nextServers(std::size_t missing, const Targets& stable) const {
@@ -237,6 +248,9 @@ ShiftPass::Next ShiftPass::bringServers(std::size_t scale, int share) {
   const Targets next = nextServers(scale - fresh.size(), stable);
   if (next.empty()) {
     return raise(std::min(share, capacity_.of(fresh.size())), fresh, stable);
+  }
+  if (Next look = stillHealthy(fresh, "others leave the rotation")) {
+    return look;
   }
   remove(stable, next);
   const Targets carrying = weight() > 0 ? fresh : Targets{};
@@ -279,6 +293,9 @@ Plan ShiftPass::finishing() {
                             {RunPhase::HealthCheck, "KeepingOld",
                              cat("all traffic is on version ", input_.run.version, "; the old instances stay for ",
                                  formatDuration(delay))})) {
+      return *next;
+    }
+    if (Next next = stillHealthy(up(), "the old instances are stopped")) {
       return *next;
     }
   }

@@ -56,6 +56,7 @@ class ShiftPass final : public RunPass {
   Next makeRoom(const Targets& fresh, std::size_t missing);
   Next switchServers(const Targets& out);
   Targets nextServers(std::size_t missing, const Targets& stable) const;
+  Next verify(const Targets& targets, std::string message);
   Next raise(int weight, const Targets& fresh, const Targets& stable);
   Next stage(StepKind kind, const Stage& stage, Where where);
   Plan finishing();

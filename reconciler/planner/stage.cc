@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/health_rules.h"
 #include "reconciler/planner/step_rules.h"
 
 namespace slipway::planner {
@@ -11,16 +12,18 @@ namespace {
 void sortIn(Stage& stage, const PlanInput& input, StepKind kind, std::size_t i) {
   const StepRecord* record = input.progress.targets[i].step(kind);
   const StepState state = record == nullptr ? StepState::Pending : record->state;
+  const auto cooling = input.cooling.find({i, kind});
+  const bool later = cooling != input.cooling.end();
   if (state == StepState::Done) {
     ++stage.done;
   } else if (state == StepState::Running) {
     ++stage.running;
     stage.ready.push_back(i);
-  } else if (state == StepState::Pending) {
+  } else if (state == StepState::Pending && (!later || !needsMoreAnswers(*record))) {
     stage.ready.push_back(i);
-  } else if (nextTry(kind, *record, input.run.spec) == NextTry::No) {
+  } else if (state != StepState::Pending && nextTry(kind, *record, input.run.spec) == NextTry::No) {
     stage.failed.push_back(i);
-  } else if (auto cooling = input.cooling.find({i, kind}); cooling != input.cooling.end()) {
+  } else if (later) {
     ++stage.waiting;
     stage.nextTry = std::min(stage.nextTry.value_or(Duration::max()), cooling->second);
   } else {
@@ -45,7 +48,7 @@ PlannedStep plannedStep(const PlanInput& input, StepKind kind, std::size_t targe
   const StepRecord* record = input.progress.targets[target].step(kind);
   int attempt = 1;
   if (record != nullptr) {
-    const bool again = record->state == StepState::Pending ||
+    const bool again = record->state == StepState::Pending || record->state == StepState::Done ||
                        (record->state == StepState::Failed && nextTry(kind, *record, input.run.spec) == NextTry::NewId);
     attempt = std::max(record->attempt + (again ? 1 : 0), 1);
   }

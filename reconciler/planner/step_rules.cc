@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "reconciler/planner/health_rules.h"
+
 namespace slipway::planner {
 namespace {
 
@@ -44,12 +46,6 @@ int maxTries(StepKind kind, const Health& health) {
   return 1;
 }
 
-// The step never began on the target: nothing is recorded there under its id.
-bool neverBegan(const StepRecord& record) {
-  const bool connecting = record.phase.empty() || record.phase == "connect" || record.phase == "access";
-  return connecting && (record.code == codeName(Code::Unavailable) || record.code == codeName(Code::Timeout));
-}
-
 // Whether a preparation that failed at this part may begin anew: no build step that must not run twice has run.
 bool mayBeginAnew(const StepRecord& prepare, const ReleaseSpec& spec) {
   const bool beforeBuild = prepare.phase == "space" || prepare.phase == "fetch" || prepare.phase == "link-shared";
@@ -63,10 +59,16 @@ bool verifies(StepKind kind) {
   return kind == StepKind::Verify || kind == StepKind::Confirm || kind == StepKind::Recheck;
 }
 
+bool neverBegan(const StepRecord& record) {
+  const bool connecting = record.phase.empty() || record.phase == "connect" || record.phase == "access";
+  return connecting && (record.code == codeName(Code::Unavailable) || record.code == codeName(Code::Timeout));
+}
+
 bool outOfRoom(const StepRecord& record) { return record.state == StepState::Failed && record.code == kNoRoomCode; }
 
 NextTry nextTry(StepKind kind, const StepRecord& record, const ReleaseSpec& spec) {
-  if (record.tries >= maxTries(kind, spec.health) || record.code == codeName(Code::Denied)) {
+  if (record.tries >= maxTries(kind, spec.health) || record.code == codeName(Code::Denied) ||
+      turnedUnhealthy(record, kind, spec.health)) {
     return NextTry::No;
   }
   // The target itself could not tell what became of a step that must not run twice: a person has to look.

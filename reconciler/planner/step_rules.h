@@ -24,6 +24,9 @@ bool verifies(StepKind kind);
 // The server had no room for it: it is looked at and old releases are removed before the next try.
 bool outOfRoom(const StepRecord& record);
 
+// The step never began on the target: nothing is recorded there under its id.
+bool neverBegan(const StepRecord& record);
+
 // The prepared directory was found changed or gone: it must be made again.
 bool preparationIsLost(const StepRecord& check);
 

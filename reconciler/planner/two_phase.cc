@@ -114,6 +114,9 @@ class Pass final : public RunPass {
     const Stage verify = surveyOf(StepKind::Verify, number);
     count("verified", surveyAll(StepKind::Verify));
     if (!verify.through()) {
+      if (std::optional<Plan> next = comingUp(StepKind::Verify, verify, RunPhase::HealthCheck)) {
+        return next;
+      }
       return advance(StepKind::Verify, verify,
                      {RunPhase::HealthCheck, "Verifying",
                       cat(inBatch(number), "checking version ", input_.run.version, " on ", verify.total, " servers")});
@@ -124,7 +127,23 @@ class Pass final : public RunPass {
     if (std::optional<Plan> next = hooks({HookPoint::Restore, all(number)}, RunPhase::HealthCheck)) {
       return next;
     }
-    return number + 1 < batches_.size() ? waitAfter(number) : restored();
+    if (number + 1 == batches_.size()) {
+      return restored();
+    }
+    if (std::optional<Plan> next = waitAfter(number)) {
+      return next;
+    }
+    return nextBegan(number) ? std::nullopt : stillHealthy(upTo(number), "the next batch");
+  }
+
+  // Whether anything of the batch after this one was touched.
+  bool nextBegan(std::size_t number) const {
+    return !those([&](std::size_t i) { return batches_.has(number + 1, i) && touched(i); }).empty();
+  }
+
+  // The servers of the batches up to this one.
+  std::vector<std::size_t> upTo(std::size_t number) const {
+    return those([&](std::size_t i) { return batches_.upTo(number + 1, i); });
   }
 
   std::vector<std::size_t> all(std::size_t number) const {
@@ -201,12 +220,8 @@ class Pass final : public RunPass {
   std::optional<Plan> waitAfter(std::size_t number) {
     const Duration pause = input_.run.spec.strategy.rolling.value_or(RollingSettings{}).pauseBetween;
     const std::string name = cat("after-batch-", number + 1);
-    bool nextBegan = false;
-    for (std::size_t i = 0; i < status_.targets.size(); ++i) {
-      nextBegan = nextBegan || (batches_.has(number + 1, i) && wasStarted(target(i), StepKind::Switch));
-    }
     const auto waited = input_.waited.find(name);
-    if (nextBegan || (waited != input_.waited.end() && waited->second >= pause) || pause <= Duration(0)) {
+    if (nextBegan(number) || (waited != input_.waited.end() && waited->second >= pause) || pause <= Duration(0)) {
       return std::nullopt;
     }
     if (std::optional<Plan> next = rotate(those([&](std::size_t i) { return batches_.upTo(number + 1, i); }),

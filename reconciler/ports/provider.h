@@ -80,14 +80,21 @@ struct ContainerLook {
   bool ownHealth = true;  // where it has a health check of its own, that one must have passed too
 };
 
+// The processes of the release on the target: alive, of it, and each begun at least so long ago.
+struct ProcessLook {
+  Duration minUptime = std::chrono::seconds(10);
+  std::string pidFile;  // without a manager: of that one; empty: all whose directory or program is the release's
+};
+
 // `current`, or the slot's own link, is `releaseId`, the manager's processes (when given) are of it, the container
-// (when given) runs, and the command (when given) succeeds in it.
+// (when given) runs, the processes (when given) are up for long enough, and the command (when given) succeeds in it.
 struct VerifyStep {
   std::string releaseId;
   std::optional<ExecCheck> exec;
   std::optional<ContainerLook> container = std::nullopt;
   SlotRef slot = {};
   std::optional<ProcessManager> manager = std::nullopt;  // its processes run, and are of `releaseId`
+  std::optional<ProcessLook> process = std::nullopt;
 };
 
 // Put the links back as the journal says they were before the switch to `releaseId`. `restoreTo` is what the plan

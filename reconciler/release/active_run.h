@@ -81,6 +81,12 @@ class FetchSlot {
   std::optional<Fetched> fetched_;
 };
 
+// A look at a server that found it well.
+struct GoodAnswer {
+  SteadyTime askedAt{};
+  Duration took{0};
+};
+
 // What one process knows of an open run beside its record. Losing it costs time, never correctness. Touched only by the
 // worker that holds the release's key, but for `mailbox` and `fetch`.
 struct ActiveRun {
@@ -104,6 +110,10 @@ struct ActiveRun {
   std::set<std::string> hooksToSend;                // recorded by this process as running, and not started yet
   std::map<std::string, SteadyTime> waitingSince;   // what of a wait the record does not have yet counts from here
   std::map<std::string, SteadyTime> flippedAt;      // by target
+  // Looks at servers: when those under way were begun by this process, by operation id; and the last good answers, a
+  // Check for the gate and, as Confirm, any look at a running instance.
+  std::map<std::string, SteadyTime> asked;
+  std::map<planner::StepRef, GoodAnswer> answers;
   // The analysis that is waited for, by step and round: what of its time the record does not have yet counts from here.
   std::string analysing;
   SteadyTime analysingSince{};

@@ -15,6 +15,11 @@ std::string firstOf(const std::vector<std::string>& parts) {
   return parts.size() > kNamed ? cat(out, "; and ", parts.size() - kNamed, " more") : out;
 }
 
+std::string describeLinks(const DriftSight& sight, const std::string& expected) {
+  return cat(sight.server, ": current is ", sight.current.empty() ? "missing" : sight.current, ", expected ", expected,
+             sight.problem.empty() ? "" : cat(" (", sight.problem, ")"));
+}
+
 }  // namespace
 
 std::string expectedOn(const ReleaseRun& run, const RunTarget& target, const std::string& applied) {
@@ -41,11 +46,12 @@ DriftVerdict judgeDrift(const ReleaseRun& run, const std::string& applied, const
       unseen.push_back(sight.status.message());
       continue;
     }
-    if (sight.current == expected && sight.present) {
+    const bool right = sight.current == expected && sight.present;
+    if (right && sight.process.empty()) {
       continue;
     }
-    differing.push_back(cat(sight.server, ": current is ", sight.current.empty() ? "missing" : sight.current,
-                            ", expected ", expected, sight.problem.empty() ? "" : cat(" (", sight.problem, ")")));
+    verdict.links = verdict.links || !right;
+    differing.push_back(right ? sight.process : describeLinks(sight, expected));
     verdict.expected = verdict.expected.empty() ? expected : verdict.expected;
     if (expected == verdict.expected) {
       verdict.servers.push_back(sight.server);
@@ -70,7 +76,9 @@ void showDrift(ReleaseStatus& status, const DriftVerdict& verdict, std::int64_t 
       return;
     case DriftVerdict::State::Drifted:
       status.drift = "Drifted";
-      setCondition(status.conditions, {"Drifted", "True", "LinkChanged", verdict.message, {}, generation}, now);
+      setCondition(
+          status.conditions,
+          {"Drifted", "True", verdict.links ? "LinkChanged" : "ProcessChanged", verdict.message, {}, generation}, now);
       return;
     case DriftVerdict::State::Unknown:
       status.drift = "Unknown";

@@ -14,6 +14,8 @@ struct DriftSight {
   std::string current;   // the release `current` names; empty: there is no such link
   bool present = false;  // and its directory is there
   std::string problem;   // what is wrong with the links, for people
+  std::string process =
+      {};  // what is wrong with the processes of its manager, for people; only where the links are right
 };
 
 // What became of looking at all servers of a release.
@@ -23,6 +25,7 @@ struct DriftVerdict {
   std::string expected;  // the release that `servers` should have
   std::vector<std::string> servers;
   std::size_t differing = 0;  // all that differ, also those that should have another release than `expected`
+  bool links = false;         // on some of them the links do, not only what runs
 };
 
 // The release that `run`, which has ended, left on a target. `applied`: what the Release says runs everywhere. Empty

@@ -4,6 +4,7 @@
 
 #include "reconciler/base/spread.h"
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/step_rules.h"
 #include "reconciler/release/targets.h"
 
 namespace slipway::release {
@@ -19,6 +20,32 @@ DriftSight sightOf(const std::string& server, const StepResult& result) {
   return {server, result.status, seen.current, present, seen.problem};
 }
 
+// For the look at what the manager runs, after `links`; nothing where none does. Only of a release that came to its
+// end: what one that failed would have run is not what has to run.
+std::optional<StepRequest> processLook(const ReleaseRun& run, const RunTarget& target, const StepRequest& links) {
+  const ReleaseSpec& spec = run.spec.spec;
+  if (run.status.phase != RunPhase::Completed || !planner::runsProcess(spec, StepKind::Start, target.name) ||
+      !spec.process->manager.has_value()) {
+    return std::nullopt;
+  }
+  VerifyStep step{run.spec.version, std::nullopt};
+  step.manager = spec.process->manager;
+  nameManager(*step.manager, run.spec.release);
+  if (spec.slots.has_value() && !target.slot.empty()) {
+    step.slot = {target.slot, spec.slots->portOf(target.slot)};
+  }
+  StepRequest request = links;
+  request.operationId = cat(run.meta.uid, ".processes.", target.name);
+  request.action = std::move(step);
+  return request;
+}
+
+// That a look could not be made says nothing about the processes.
+bool saysNo(const StepResult& result) {
+  return result.outcome == StepResult::Outcome::Refused && result.status.code() == Code::Unavailable &&
+         (result.phase == "check" || result.phase == "process");
+}
+
 }  // namespace
 
 // One release's looks. Shared with the events of the steps under way: they may outlive the watch.
@@ -28,8 +55,50 @@ struct DriftWatch::Looking {
   SteadyTime next{};
   std::size_t waiting = 0;
   std::vector<DriftSight> sights;
+  std::map<std::string, StepRequest> processes;  // by server: to be looked at where the links are right
+  std::string version;                           // … which is that they name this one
   bool complete = false;
+
+  // Takes what a look has seen; what is to be looked at next on that server.
+  std::optional<StepRequest> take(const StepRequest& request, const StepResult& result) {
+    const std::lock_guard lock(mutex);
+    const std::string& server = request.target.name;
+    if (std::holds_alternative<ObserveStep>(request.action)) {
+      sights.push_back(sightOf(server, result));
+      const bool right = result.status && sights.back().current == version && sights.back().present;
+      if (auto look = processes.extract(server); right && look) {
+        return std::move(look.mapped());
+      }
+    } else if (saysNo(result)) {
+      const auto sight =
+          std::find_if(sights.begin(), sights.end(), [&](const DriftSight& one) { return one.server == server; });
+      sight->process = result.status.message();
+    }
+    complete = --waiting == 0;
+    return std::nullopt;
+  }
+  bool isComplete() {
+    const std::lock_guard lock(mutex);
+    return complete;
+  }
 };
+
+// The watch may be gone when they come; the provider, which sends them, is not.
+StepEvents DriftWatch::eventsFor(const std::shared_ptr<Looking>& looking, Provider& provider,
+                                 std::function<void()> complete) {
+  StepEvents events;
+  events.output = [](const StepRequest&, std::string_view) {};
+  events.progress = [](const StepRequest&, const std::string&) {};
+  events.done = [looking, &provider, complete = std::move(complete)](const StepRequest& request,
+                                                                     const StepResult& result) {
+    if (std::optional<StepRequest> next = looking->take(request, result)) {
+      provider.start({std::move(*next)}, eventsFor(looking, provider, complete));
+    } else if (looking->isComplete()) {
+      complete();
+    }
+  };
+  return events;
+}
 
 DriftWatch::DriftWatch(const ApiReader& reader, Provider& provider, Clock& clock,
                        std::function<void(const ObjectKey&)> wake)
@@ -103,25 +172,21 @@ Duration DriftWatch::tend(const Release& release, const ReleaseRun& run) {
     looking->next = clock_.steady() + kDriftInterval;
     looking->waiting = requests.size();
     looking->sights.clear();
+    looking->processes.clear();
+    looking->version = run.spec.version;
+    for (const StepRequest& request : requests) {
+      const auto target = std::find_if(run.status.targets.begin(), run.status.targets.end(),
+                                       [&](const RunTarget& one) { return one.name == request.target.name; });
+      if (std::optional<StepRequest> look = processLook(run, *target, request)) {
+        looking->processes.emplace(request.target.name, std::move(*look));
+      }
+    }
   }
   if (requests.empty()) {
     return kDriftInterval;
   }
-  StepEvents events;
-  events.output = [](const StepRequest&, std::string_view) {};
-  events.progress = [](const StepRequest&, const std::string&) {};
-  events.done = [looking, wake = wake_, key = release.meta.key()](const StepRequest& request, StepResult result) {
-    {
-      const std::lock_guard lock(looking->mutex);
-      looking->sights.push_back(sightOf(request.target.name, result));
-      looking->complete = --looking->waiting == 0;
-      if (!looking->complete) {
-        return;
-      }
-    }
-    wake(key);
-  };
-  provider_.start(std::move(requests), std::move(events));
+  provider_.start(std::move(requests),
+                  eventsFor(looking, provider_, [wake = wake_, key = release.meta.key()] { wake(key); }));
   return kDriftInterval;
 }
 

@@ -17,7 +17,8 @@ namespace slipway::release {
 // How often the servers of a release are looked at.
 inline constexpr Duration kDriftInterval = std::chrono::minutes(5);
 
-// Looks, now and then, at the servers of releases that have no open run. Each release has its own moment within the
+// Looks, now and then, at the servers of releases that have no open run: at the links, and where these are right and a
+// process manager runs what is live, at its processes. Each release has its own moment within the
 // interval, so that many do not look at once, also after a restart. Thread-safe for different releases.
 class DriftWatch {
  public:
@@ -34,6 +35,8 @@ class DriftWatch {
   struct Looking;
 
   std::shared_ptr<Looking> lookingAt(const Release& release, const ReleaseRun& run);
+  static StepEvents eventsFor(const std::shared_ptr<Looking>& looking, Provider& provider,
+                              std::function<void()> complete);
   std::vector<StepRequest> requestsFor(const Release& release, const ReleaseRun& run) const;
 
   const ApiReader& reader_;

@@ -1,5 +1,6 @@
 #include "reconciler/release/new_run.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "reconciler/base/strings.h"
@@ -15,6 +16,10 @@ RunSpec specFor(const Release& release, RunReason reason) {
   spec.releaseGeneration = release.meta.generation;
   spec.reason = reason;
   spec.identity = releaseIdentity(release.spec);
+  const std::vector<ReleaseHistoryEntry>& history = release.status.history;
+  const auto live = std::find_if(history.begin(), history.end(),
+                                 [](const ReleaseHistoryEntry& entry) { return entry.outcome == "Completed"; });
+  spec.previousRun = live == history.end() ? "" : live->run;
   return spec;
 }
 

@@ -90,6 +90,7 @@ void RunDriver::takeResult(RunTarget& target, std::size_t index, StepKind kind, 
   services_.metrics.observe("slipway_step_duration_seconds",
                             {{"step", std::string(stepName(kind))}, {"outcome", std::string(stateName(record.state))}},
                             std::chrono::duration<double>(result.duration).count());
+  takeAnswer({index, kind}, result);
   if (result.outcome == StepResult::Outcome::Done) {
     if (kind == StepKind::Check && run_.spec.spec.slots.has_value()) {
       target.slot = otherSlot(target.slotBefore);
@@ -327,6 +328,7 @@ planner::Plan RunDriver::planNow() const {
     }
   }
   input.coolingHooks = coolingHooks();
+  input.stale = staleAnswers();
   return planner::strategyFor(run_.spec.spec).plan(input);
 }
 
@@ -361,6 +363,7 @@ Result<Action> RunDriver::advance() {
     std::vector<planner::PlannedStep> fresh;
     for (const planner::PlannedStep& step : plan.wave) {
       if (!active_.inFlight.contains(step.operationId) && !moves(run_.status.targets[step.ref.target])) {
+        noteAsked(step);
         markStarted(run_.status.targets[step.ref.target], step, services_.clock.wall());
         fresh.push_back(step);
       }

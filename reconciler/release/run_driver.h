@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,10 @@ class RunDriver {
   Status checkRecorded(const std::vector<planner::PlannedStep>& wave) const;
   bool othersWait(const std::vector<planner::PlannedStep>& fresh) const;
   void launch(const std::vector<planner::PlannedStep>& wave);
+  // Of a look at a server: when it began, what its answer counts for, and which answers are too old to decide on.
+  void noteAsked(const planner::PlannedStep& step);
+  void takeAnswer(const planner::StepRef& ref, const StepResult& result);
+  std::set<planner::StepRef> staleAnswers() const;
   void takeTraffic(const Message& message);
   // True when it was not under way yet.
   bool markTraffic(const planner::PlannedTraffic& traffic);

@@ -45,6 +45,7 @@ Duration timeFor(const ReleaseSpec& spec, StepKind kind) {
     case StepKind::Recheck:
       return kGrace + previewOf(spec).timeout +
              (spec.process.has_value() && spec.process->manager.has_value() ? kGrace : Duration(0)) +
+             (spec.health.process.has_value() ? kGrace : Duration(0)) +
              (spec.health.container.has_value() ? spec.health.timeout : Duration(0)) +
              (spec.health.exec.has_value() ? spec.health.exec->timeout : Duration(0));
     case StepKind::Sync:
@@ -121,6 +122,9 @@ VerifyStep verifyStep(const ReleaseRun& run, StepKind kind, const RunTarget& tar
   step.slot = slotFor(run.spec.spec, kind, target);
   if (planner::runsProcess(run.spec.spec, StepKind::Start, target.name)) {
     step.manager = managerOf(run);
+    if (health.process.has_value()) {
+      step.process = ProcessLook{health.process->minUptime, health.process->pidFile};
+    }
   }
   return step;
 }
@@ -143,12 +147,17 @@ Health atSlot(Health health, const StepRequest& request) {
 void countChecks(Metrics& metrics, const StepAction& action, const StepResult& result) {
   const auto* verify = std::get_if<VerifyStep>(&action);
   const bool done = result.outcome == StepResult::Outcome::Done;
-  if (verify == nullptr || (!done && result.phase != "container" && result.phase != "check")) {
+  if (verify == nullptr ||
+      (!done && result.phase != "container" && result.phase != "process" && result.phase != "check")) {
     return;
   }
   if (verify->container.has_value()) {
     const bool passed = done || result.phase != "container";
     metrics.add(kHealthChecks, {{"type", "container"}, {"result", passed ? "ok" : "failed"}});
+  }
+  if (verify->process.has_value() && result.phase != "container") {
+    const bool passed = done || result.phase != "process";
+    metrics.add(kHealthChecks, {{"type", "process"}, {"result", passed ? "ok" : "failed"}});
   }
   if (verify->exec.has_value() && (done || result.phase == "check")) {
     metrics.add(kHealthChecks, {{"type", "exec"}, {"result", done ? "ok" : "failed"}});

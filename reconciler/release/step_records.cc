@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/step_rules.h"
 #include "reconciler/release/hooks/hook_records.h"
 
 namespace slipway::release {
@@ -16,7 +17,12 @@ void markStarted(RunTarget& target, const planner::PlannedStep& step, WallTime n
     target.steps.erase(StepKind::Check);
     target.digest.clear();
   }
-  record = beginTry({step.attempt, step.operationId}, record.tries, now);
+  const bool anew =
+      record.state == StepState::Done && (planner::verifies(step.ref.kind) || step.ref.kind == StepKind::Check);
+  const StepRecord before = anew ? StepRecord() : record;  // what was good is looked at again from the start
+  record = beginTry({step.attempt, step.operationId}, before.tries, now);
+  record.successes = before.successes;
+  record.failures = before.failures;
 }
 
 StepRecord beginTry(const Try& next, int before, WallTime now) {

@@ -96,23 +96,33 @@ Result<std::vector<planner::ServerRoom>> roomsOf(const ApiReader& reader, const 
   return rooms;
 }
 
+// All that is wrong, in one answer: a person sees it at once.
 Status checkStrategy(const Services& services, const std::string& ns, const ReleaseSpec& spec,
                      const std::vector<RunTarget>& targets) {
-  SLIPWAY_RETURN_IF_ERROR(checkHooks(spec.hooks, targets));
   const bool moves = spec.strategy.type == StrategyType::BlueGreen || spec.strategy.type == StrategyType::Canary ||
                      spec.strategy.type == StrategyType::Rolling;
-  if (moves && spec.traffic.has_value()) {
-    SLIPWAY_RETURN_IF_ERROR(checkTraffic(services, ns, spec));
-  }
+  std::vector<Status> found;
   if (spec.resources.has_value()) {
-    SLIPWAY_RETURN_IF_ERROR(checkRoom(services, ns, spec, targets));
+    found.push_back(checkRoom(services, ns, spec, targets));
+  }
+  found.push_back(checkHooks(spec.hooks, targets));
+  if (moves && spec.traffic.has_value()) {
+    found.push_back(checkTraffic(services, ns, spec));
   }
   if (spec.strategy.type == StrategyType::Canary && !spec.slots.has_value() && targets.size() < 2) {
-    return {
+    found.emplace_back(
         Code::Invalid,
-        "spec.strategy.type: a canary shares the traffic among servers, and there is one: set slots, or add a server"};
+        "spec.strategy.type: a canary shares the traffic among servers, and there is one: set slots, or add a server");
   }
-  return Status::ok();
+  std::erase_if(found, [](const Status& one) { return one.isOk(); });
+  if (found.empty()) {
+    return Status::ok();
+  }
+  std::vector<std::string> messages;
+  for (const Status& one : found) {
+    messages.push_back(one.message());
+  }
+  return {found.front().code(), join(messages, "; ")};
 }
 
 Result<std::map<std::string, AnalysisTemplateSpec>> freezeAnalyses(const Services& services, const std::string& ns,

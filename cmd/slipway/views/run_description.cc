@@ -202,6 +202,7 @@ std::string describeRun(const Json& run, const std::vector<ObjectPtr>& events, W
   text.fact("Version", spec.getString("version"));
   text.fact("Instead of", spec.getString("rollbackFrom"));
   text.fact("Based on", spec.getString("basedOn"));
+  text.fact("Previous run", spec.getString("previousRun"));
   text.fact("Strategy", textAt(spec, {"template", "strategy", "type"}));
   text.fact("Revision", status.getString("revisionDisplay", status.getString("revision")));
   text.fact("Content", status.getString("artifact"));
@@ -212,6 +213,9 @@ std::string describeRun(const Json& run, const std::vector<ObjectPtr>& events, W
   const std::string outcome = status.getString("outcome");
   text.fact("Outcome", outcome.empty() ? cat("none yet: ", status.getString("phase", "Pending")) : outcome);
   text.fact("Message", status.getString("message"));
+  if (const Json& count = at(status, {"instances"}); count.getInt("total") > 0) {
+    text.fact("On servers", cat(count.getInt("successful"), " of ", count.getInt("total"), " verified"));
+  }
   if (const std::int64_t skew = status.getInt("skewMs", -1); skew >= 0) {
     text.fact("Switch skew", cat(skew, "ms from the first switch to the last"));
   }

@@ -85,7 +85,10 @@ checkBody() {
   variable_0_count=0
   progress check
   if [ -n "$manager" ]; then
+    [ -z "$minUptime" ] || phase=process
     managerLook
+    [ -z "$minUptime" ] || refuseYoung
+    phase=check
     [ -n "$run" ] || done_ verified
   fi
   runUser "$timeout" "$directory" "$run"
@@ -102,6 +105,7 @@ verify() {
   field; container=$F
   field; containerTimeout=$F
   field; ownHealth=$F
+  field; minUptime=$F
   field; manager=$F
   fields m
   releaseDir=$root/releases/$environment/$release

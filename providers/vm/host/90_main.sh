@@ -19,6 +19,7 @@ opDir=$state/ops/$operation
 slot=
 port=
 manager=
+minUptime=
 
 case $kind in
   observe) observe ;;

@@ -1,6 +1,6 @@
 # Process managers: what they share. Each of the other files here is one manager and has
 #   managerDo    does $action (start, reload, restart or stop) for $release
-#   managerLook  refuses unless the manager's processes run and are of $release
+#   managerLook  refuses unless the manager's processes run and are of $release; those that matter are in livePids then
 # Only the file of the manager that a step is about is sent, between the steps and the main part.
 
 elevate=
@@ -130,7 +130,19 @@ bornAt() {
   set -- ${line##*') '}
   shift 19
   : "${hertz:=$(getconf CLK_TCK 2>/dev/null || echo 100)}" "${booted:=$(awk '/^btime/ { print $2 }' /proc/stat)}"
-  born=$((booted + $1 / hertz))
+  bornAfterBoot=$(($1 / hertz))
+  born=$((booted + bornAfterBoot))
+}
+
+# Unless each of livePids has run for minUptime. In whole seconds: one that is not over does not count.
+refuseYoung() {
+  for pid in $livePids; do
+    bornAt "$pid" || failManaged Unavailable "process $pid has ended"
+    tellNow
+    age=$((now - bornAfterBoot - 1))
+    [ "$age" -ge "$minUptime" ] || failManaged Unavailable \
+      "process $pid has run for $((age < 0 ? 0 : age)) s, expected $minUptime s: it has just been started, or is again and again"
+  done
 }
 
 # PID...: in `strangers` those that run another release, as "PID runs ID", in `ours` how many run this one.

@@ -130,6 +130,10 @@ managerLook() {
   readProject
   enterProject
   projectIsOurs || failManaged Unavailable "$project: $trouble"
+  [ -n "$minUptime" ] || return 0
+  livePids=$(limited 30 docker inspect --format '{{.State.Pid}}' \
+    $(limited 30 docker ps -q --filter "label=com.docker.compose.project=$project")) ||
+    failManaged Unavailable "$project: cannot ask docker which processes it has"
 }
 
 evidence() {

@@ -120,6 +120,7 @@ managerLook() {
   enterManager
   readMaster
   workersAreNew || failManaged Unavailable "php-fpm: $trouble"
+  livePids=$master
 }
 
 # What the test of the configuration has printed says it all.

@@ -135,6 +135,7 @@ managerLook() {
   readApp
   appShow
   appIsOurs || failManaged Unavailable "$app: $trouble"
+  livePids=$pids
 }
 
 evidence() { limited 20 "$bin" logs "$app" --lines 25 --nostream --raw 2>&1 | tail -n 50; }

@@ -189,6 +189,7 @@ managerLook() {
   unitShow
   [ "$u_ActiveState" = active ] || failUnit "it does not run"
   unitIsOurs || failUnit "it does not run $release: $trouble"
+  livePids=$u_MainPID
 }
 
 failUnit() {

@@ -71,6 +71,10 @@ TEST_F(Compose, ReplacesWhatChangedAndKeepsWhatDidNot) {
   const StepResult first = host.act("reload", "1");
   ASSERT_TRUE(first.status) << explained(first);
   EXPECT_TRUE(host.look("1").status);
+  host.process = ProcessLook{std::chrono::seconds(100), ""};
+  EXPECT_THAT(host.look("1").status.message(), HasSubstr("s, expected 100 s: it has just been started"));
+  EXPECT_TRUE(host.lookUntilOld("1").status);
+  host.process.reset();
   host.switchTo("2");
   const StepResult stale = host.look("2");
   EXPECT_THAT(stale.status.message(), HasSubstr("web runs 1")) << explained(stale);
@@ -105,7 +109,7 @@ TEST_F(Compose, WhatDoesNotStartTellsItsLog) {
 }
 
 TEST_F(Compose, AMissingFileIsNamed) {
-  std::get<ComposeProject>(host.manager).files = {"deploy/compose.yaml"};
+  std::get<ComposeProject>(*host.manager).files = {"deploy/compose.yaml"};
   host.switchTo("1");
   EXPECT_THAT(host.act("reload", "1").status.message(), HasSubstr("deploy/compose.yaml does not exist"));
 }

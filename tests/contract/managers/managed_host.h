@@ -47,11 +47,26 @@ class ManagedHost {
     VerifyStep step{id, {}};
     step.slot = slot;
     step.manager = manager;
+    step.process = process;
     return driver.run(next(), step);
+  }
+  // Looks until what was started is older than a second. What was found last.
+  StepResult lookUntilOld(const std::string& id, const SlotRef& slot = {}) {
+    process = ProcessLook{std::chrono::seconds(1), process ? process->pidFile : ""};
+    StepResult found = look(id, slot);
+    for (int i = 0; i < 200 && found.status.message().find("it has just been started") != std::string::npos; ++i) {
+      found = look(id, slot);
+    }
+    return found;
+  }
+  void run(const std::string& action, const std::string& id, const std::string& command) {
+    const StepResult result = driver.run(next(), ProcessStep{action, id, command, std::chrono::seconds(20), {}, {}});
+    ASSERT_TRUE(result.status) << result.status.toString();
   }
 
   TempDir dir;
-  ProcessManager manager;
+  std::optional<ProcessManager> manager = SystemdUnit{};  // nothing: commands, by run()
+  std::optional<ProcessLook> process;
 
  private:
   std::vector<std::string> words(const HostShell& shell, std::vector<std::string> variables) const {

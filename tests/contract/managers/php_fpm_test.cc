@@ -59,6 +59,10 @@ TEST_F(PhpFpm, IsStartedReloadedWithNewWorkersAndStopped) {
   const StepResult first = host.act("reload", "1");
   ASSERT_TRUE(first.status) << explained(first);
   EXPECT_TRUE(host.look("1").status) << explained(host.look("1"));
+  host.process = ProcessLook{std::chrono::seconds(100), ""};
+  EXPECT_THAT(host.look("1").status.message(), HasSubstr("s, expected 100 s: it has just been started"));
+  EXPECT_TRUE(host.lookUntilOld("1").status);
+  host.process.reset();
   // Times of processes are known to the second: until the link is younger than that.
   StepResult stale = host.look("1");
   for (int i = 0; i < 100 && stale.status; ++i) {

@@ -42,7 +42,7 @@ class Pm2 : public testing::Test {
     EXPECT_EQ(std::system(("PM2_HOME=" + home() + " " + pm2Program() + " kill >/dev/null 2>&1").c_str()), 0);
   }
   void set(Pm2App app) { host.manager = std::move(app); }
-  Pm2App& app() { return std::get<Pm2App>(host.manager); }
+  Pm2App& app() { return std::get<Pm2App>(*host.manager); }
   void release(const std::string& id, const std::string& main) {
     host.prepare(id,
                  {{"main.js", {main}}, {"version.js", {"module.exports = '" + id + "';\n"}}, {"package.json", {"{}"}}});
@@ -65,6 +65,10 @@ TEST_F(Pm2, RunsTheReleaseThatTheLinkNamesAfterEachSwitch) {
     ASSERT_TRUE(first.status) << explained(first);
     EXPECT_EQ(seen(), "1 - production\n1 - production\n");
     EXPECT_TRUE(host.look("1").status);
+    host.process = ProcessLook{std::chrono::seconds(100), ""};
+    EXPECT_THAT(host.look("1").status.message(), HasSubstr("s, expected 100 s: it has just been started"));
+    EXPECT_TRUE(host.lookUntilOld("1").status);
+    host.process.reset();
     host.switchTo("2");
     const StepResult stale = host.look("2");
     EXPECT_EQ(stale.status.code(), Code::Unavailable);

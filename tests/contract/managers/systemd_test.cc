@@ -88,11 +88,22 @@ class Systemd : public testing::TestWithParam<HostShell> {
     std::filesystem::remove(host.dir / "fake/calls");
     return out;
   }
-  SystemdUnit& unit() { return std::get<SystemdUnit>(host.manager); }
+  SystemdUnit& unit() { return std::get<SystemdUnit>(*host.manager); }
 
   ManagedHost host{GetParam(), {"XDG_RUNTIME_DIR=@/run", "XDG_CONFIG_HOME=@/config", "FAKE=@/fake"}};
   int socket_ = -1;
 };
+
+TEST_P(Systemd, TheMainProcessMustHaveRunForAWhile) {
+  host.switchTo("1");
+  ASSERT_TRUE(host.act("reload", "1").status);
+  host.process = ProcessLook{std::chrono::seconds(100), ""};
+  const StepResult young = host.look("1");
+  EXPECT_EQ(young.status.code(), Code::Unavailable);
+  EXPECT_EQ(young.phase, "process");
+  EXPECT_THAT(young.status.message(), HasSubstr(" s, expected 100 s: it has just been started"));
+  EXPECT_TRUE(host.lookUntilOld("1").status);
+}
 
 TEST_P(Systemd, AUnitIsWrittenOnceAndItsProcessIsOfTheRelease) {
   host.switchTo("1");

@@ -67,6 +67,20 @@ ReleaseSpec plainSpec(const std::string& name) {
   return spec;
 }
 
+// More than one good answer, answers that age, and the process itself.
+void askMore(ReleaseSpec& spec, Dice& dice) {
+  Health& health = spec.health;
+  health.attempts = 6;
+  health.successThreshold = 1 + static_cast<int>(dice.below(3));
+  health.initialDelay = std::chrono::seconds(dice.below(6));
+  if (dice.chance(0.5)) {
+    health.freshness = std::chrono::seconds(6 + dice.below(10));
+  }
+  if (spec.process.has_value() && dice.chance(0.5)) {
+    health.process = ProcessCheck{std::chrono::seconds(1 + dice.below(4)), ""};
+  }
+}
+
 ReleaseSpec randomSpec(Dice& dice, const std::string& name, int port) {
   ReleaseSpec spec = plainSpec(name);
   spec.layout.keepReleases = 1 + static_cast<int>(dice.below(4));
@@ -111,7 +125,10 @@ ReleaseSpec randomSpec(Dice& dice, const std::string& name, int port) {
                   : dice.chance(0.5) ? RollbackPolicy::Freeze
                                      : RollbackPolicy::None;
   spec.maxParallel = 1 + static_cast<int>(dice.below(5));
-  // A copy: what seeds without hooks do stays what it was.
+  // Copies: what seeds without these do stays what it was.
+  if (Dice rare(Dice(dice).next() + 2); spec.health.any() && rare.chance(0.15)) {
+    askMore(spec, rare);
+  }
   if (Dice rare(Dice(dice).next() + 1); rare.chance(0.12)) {
     spec.hooks = someHooks(name);
     std::erase_if(spec.hooks, [&](const Hook&) { return rare.chance(0.3); });

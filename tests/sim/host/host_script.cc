@@ -192,7 +192,7 @@ bool HostScript::readArguments() {
   if (kind == "verify") {
     std::string timeout, own;
     return take(release_) && takeCommand() && take(slot_) && take(port_) && take(container_) && take(timeout) &&
-           take(own) && takeManager();
+           take(own) && take(minUptime_) && takeManager();
   }
   if (kind == "undo") {
     return take(release_) && take(restoreTo_) && take(newSlot_);

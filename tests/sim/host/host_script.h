@@ -163,6 +163,8 @@ class HostScript : public std::enable_shared_from_this<HostScript> {
   void hook();
   void hookBody();
   void commandBody(const std::string& what, const std::string& directory, const std::string& okay);
+  void checkBody();
+  std::string processTrouble() const;
   void switchOver();
   bool arm();
   void disarm();
@@ -191,7 +193,7 @@ class HostScript : public std::enable_shared_from_this<HostScript> {
 
   Request request_;
   std::string state_, opDir_, release_, identity_, artifact_, wantedDigest_, restoreTo_, action_, victim_, container_,
-      manager_;
+      manager_, minUptime_;
   std::string slot_, port_, newSlot_;
   std::vector<std::string> sharedDirectories_, sharedFiles_, required_, keep_;
   std::vector<Build> builds_;

@@ -95,6 +95,9 @@ void HostScript::commandBody(const std::string& what, const std::string& directo
   progress(command_.name);
   userCommand(command_, directory, [this, what, okay] {
     if (!refuseFailed(what, "Unavailable")) {
+      if (request_.kind == "process") {
+        host_.setProcess(releaseDir(), action_ != "stop");
+      }
       done(okay);
     }
   });
@@ -103,7 +106,7 @@ void HostScript::commandBody(const std::string& what, const std::string& directo
 void HostScript::verify() {
   keepRecord_ = false;
   phase_ = "verify";
-  if (!makeDirectories() || (!command_.run.empty() && rejoin())) {
+  if (!makeDirectories() || (!cat(command_.run, manager_).empty() && rejoin())) {
     return;
   }
   enter([this] {
@@ -123,18 +126,40 @@ void HostScript::verify() {
       refuse("Invalid", cat("docker is not installed, nor podman: container ", container_, " cannot be looked at"));
       return;
     }
-    if (!manager_.empty()) {
+    if (!manager_.empty() && manager_ != "command") {
       refuse("Invalid", cat(manager_, " is not there: no such process manager on this server"));
       return;
     }
-    if (command_.run.empty()) {
+    if (command_.run.empty() && manager_.empty()) {
       done("verified");
       return;
     }
     if (openOperation()) {
-      supervise([this] { commandBody("the check", releaseDir(), "checked"); });
+      supervise([this] { checkBody(); });
     }
   });
+}
+
+void HostScript::checkBody() {
+  progress("check");
+  if (const std::string trouble = manager_.empty() ? "" : processTrouble(); !trouble.empty()) {
+    phase_ = "process";
+    refuse("Unavailable", trouble);
+  } else if (command_.run.empty()) {
+    done("verified");
+  } else {
+    commandBody("the check", releaseDir(), "checked");
+  }
+}
+
+// Why the process of the release is not up for long enough; empty: it is.
+std::string HostScript::processTrouble() const {
+  const std::optional<SteadyTime> since = host_.process(releaseDir());
+  if (!since.has_value()) {
+    return cat("no process runs in ", releaseDir());
+  }
+  const auto age = std::chrono::floor<std::chrono::seconds>(host_.world().now() - *since).count();
+  return age >= std::stoll(minUptime_) ? "" : cat("process 1 has run for ", age, " s, expected ", minUptime_, " s");
 }
 
 void HostScript::process() {

@@ -31,12 +31,25 @@ void SimHost::setRunning(int pid, bool running) {
 void SimHost::restart() {
   ++boots_;
   running_.clear();
+  processes_.clear();
   locks_.clear();
   supervisors_.clear();
   // The connections end with the processes; those tell their other ends.
   for (const auto& script : std::exchange(scripts_, {})) {
     script->die();
   }
+}
+
+void SimHost::setProcess(const std::string& directory, bool runs) {
+  processes_.erase(directory);
+  if (runs) {
+    processes_.emplace(directory, world_.now());
+  }
+}
+
+std::optional<SteadyTime> SimHost::process(const std::string& directory) const {
+  const auto found = processes_.find(directory);
+  return found == processes_.end() ? std::nullopt : std::optional<SteadyTime>(found->second);
 }
 
 bool SimHost::tryLock(const std::string& path, const void* owner) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -70,6 +71,10 @@ class SimHost final : public Machine {
   HostScript* supervisor(const std::string& opDir) const;
   void setSupervisor(const std::string& opDir, HostScript* script);
 
+  // The application that a process action started in a release's directory: since when it runs. A restart ends it.
+  void setProcess(const std::string& directory, bool runs);
+  std::optional<SteadyTime> process(const std::string& directory) const;
+
   // Keeps a script alive while it runs.
   void began(const std::shared_ptr<HostScript>& script) { scripts_.insert(script); }
   void ended(const std::shared_ptr<HostScript>& script) { scripts_.erase(script); }
@@ -87,6 +92,7 @@ class SimHost final : public Machine {
   std::map<std::string, HostScript*> supervisors_;
   std::set<std::shared_ptr<HostScript>> scripts_;
   std::set<int> running_;
+  std::map<std::string, SteadyTime> processes_;  // by directory
   int lastPid_ = 1000;
   std::uint64_t boots_ = 0;
 };

@@ -19,6 +19,17 @@ TEST(Strategies, AreListedWithSettingsAndWhatTheyTake) {
   EXPECT_THAT(text, Not(HasSubstr("fits")));
 }
 
+TEST(Strategies, EachSaysItsNameWhatItDoesAndWhetherItGoesBack) {
+  const Json cards = strategiesJson({}, {});
+  for (const Json& card : cards.asArray()) {
+    EXPECT_FALSE(card.getString("name").empty());
+    EXPECT_FALSE(card.getString("description").empty()) << card.getString("name");
+    EXPECT_TRUE(card.getBool("supportsRollback")) << card.getString("name");
+    EXPECT_GT(card.getInt("instances"), 0) << card.getString("name");
+  }
+  EXPECT_THAT(strategiesText(cards), HasSubstr("  rollback  yes\n"));
+}
+
 TEST(Strategies, SayWhatIsLackingAndWhatToDo) {
   const Json found = strategiesJson({}, {{"", {1500, 600'000'000, 10'000'000'000}}});
   const Json& blueGreen = found.asArray()[3];

@@ -144,6 +144,11 @@ ReleaseSpec fullSpec() {
   spec.health.container = ContainerCheck{"web"};
   spec.health.exec = ExecCheck{"true"};
   spec.health.beforeSwitch = ExecCheck{"true"};
+  spec.health.process = ProcessCheck{std::chrono::seconds(3), "shop.pid"};
+  spec.health.initialDelay = std::chrono::seconds(2);
+  spec.health.successThreshold = 3;
+  spec.health.failureThreshold = 4;
+  spec.health.freshness = std::chrono::seconds(20);
   Hook hook;
   hook.name = "notify";
   hook.run = "true";
@@ -230,7 +235,7 @@ TEST(KindsMatchCrds, DefaultsOfTheCrdAreTheDefaultsOfTheType) {
           "build":[{"name":"a","run":"b"}],"process":{"command":{"reload":"r"}},
           "strategy":{"type":"Canary","rolling":{},"blueGreen":{"preview":{"run":"x"}},
                       "canary":{"steps":[{"pause":{}}]}},
-          "health":{"http":{},"exec":{"run":"x"},"beforeSwitch":{"exec":{"run":"y"}}},
+          "health":{"http":{},"exec":{"run":"x"},"process":{},"beforeSwitch":{"exec":{"run":"y"}}},
           "hooks":[{"name":"a","at":"Backup","http":{"url":"http://h/"}}],
           "traffic":{"type":"caddy","service":"shop"}}})");
   const ReleaseSpec plain = *releaseSpecFromJson(*object.find("spec"));
@@ -286,6 +291,7 @@ TEST(KindsMatchCrds, ReleaseStatus) {
 
 TEST(KindsMatchCrds, Run) {
   RunSpec spec{"shop", "uid", 1, RunReason::Rollback, "1.0.0", "id", "shop-1", "2.0.0", fullSpec()};
+  spec.previousRun = "shop-2";
   std::set<std::string> value;
   Json json = toJson(spec);
   json["template"] = Json::object();
@@ -319,8 +325,8 @@ TEST(KindsMatchCrds, Run) {
   status.waits["after-batch-1"] = {"at", 1500};
   status.transitions = {{RunPhase::Pending, "a", "b", "c", "d"}};
   RunTarget target{"web1", "web", "uid", true, "digest", "before", 7, "green", "blue", "a", "1", {}};
-  target.steps[StepKind::Prepare] = {StepState::Failed, 1, 2,         "op", "a", "b", "c", 5,
-                                     "fetch",           3, "Timeout", "m",  "t", true};
+  target.steps[StepKind::Prepare] = {StepState::Failed, 1, 2,         "op", "a", "b",  "c", 5,
+                                     "fetch",           3, "Timeout", "m",  "t", true, 1,   2};
   status.targets = {target};
   value.clear();
   collectValue(toJson(status), "", {"targets[].steps", "waits", "analyses", "hooks"}, value);

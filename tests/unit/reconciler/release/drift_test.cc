@@ -145,6 +145,46 @@ TEST_F(Watching, LooksAtEveryServerOncePerInterval) {
   EXPECT_EQ(provider.waiting(), 2U);
 }
 
+// One that died, or runs an older release, while the link is right.
+TEST_F(Watching, LooksAtTheProcessesOfAManagerWhereTheLinksAreRight) {
+  run.spec.spec.process = Process{.servers = {"web1", "web2"}, .manager = SystemdUnit{}};
+  watch.tend(release, run);
+  clock.advance(std::chrono::seconds(30));
+  watch.tend(release, run);
+  provider.answer(seen("2.0.0"));
+  provider.answer(seen("1.0.0"));
+  EXPECT_EQ(woken, 0);
+  ASSERT_EQ(provider.waiting(), 1U) << "where the link is wrong there is nothing to look at";
+  const auto look = std::get<VerifyStep>(provider.request().action);
+  EXPECT_EQ(look.releaseId, "2.0.0");
+  EXPECT_EQ(std::get<SystemdUnit>(look.manager.value()).unit, "shop");
+  provider.refuse(Code::Unavailable, "web1: shop.service: it does not run", "check");
+  EXPECT_EQ(woken, 1);
+  auto sights = watch.take(release.meta.key(), run);
+  ASSERT_TRUE(sights.has_value());
+  DriftVerdict verdict = judgeDrift(run, "", *sights);
+  EXPECT_EQ(verdict.message, "web1: shop.service: it does not run; web2: current is 1.0.0, expected 2.0.0");
+  EXPECT_TRUE(verdict.links);
+  std::erase_if(*sights, [](const DriftSight& one) { return one.server == "web2"; });
+  verdict = judgeDrift(run, "", *sights);
+  ReleaseStatus status;
+  showDrift(status, verdict, 1, {});
+  EXPECT_EQ(findCondition(status.conditions, "Drifted")->reason, "ProcessChanged");
+}
+
+TEST_F(Watching, ALookAtProcessesThatCouldNotBeMadeSaysNothing) {
+  run.spec.spec.process = Process{.servers = {"web1"}, .manager = SystemdUnit{}};
+  watch.tend(release, run);
+  clock.advance(std::chrono::seconds(30));
+  watch.tend(release, run);
+  provider.answer(seen("2.0.0"));
+  provider.answer(seen("2.0.0"));
+  ASSERT_EQ(provider.waiting(), 1U);
+  provider.refuse(Code::Conflict, "web1: the lock is held", "lock");
+  EXPECT_EQ(woken, 1);
+  EXPECT_EQ(judgeDrift(run, "", *watch.take(release.meta.key(), run)).state, DriftVerdict::State::None);
+}
+
 TEST_F(Watching, FirstLooksAreSpreadAndSoon) {
   std::set<Duration> moments;
   for (int i = 0; i < 50; ++i) {

@@ -93,5 +93,23 @@ TEST_F(Launching, AManagerGetsTheReleasesNameAndSeesWhatRuns) {
   EXPECT_FALSE(std::get<VerifyStep>(provider.request().action).manager.has_value());
 }
 
+TEST_F(Launching, TheProcessCheckIsMadeWhereTheReleaseRunsItsProcess) {
+  run.spec.spec.health.process = ProcessCheck{std::chrono::seconds(7), "shop.pid"};
+  run.spec.spec.process = Process{.reload = "./reload", .servers = {"web1"}};
+  start(StepKind::Verify);
+  const auto look = std::get<VerifyStep>(provider.request().action).process;
+  ASSERT_TRUE(look.has_value());
+  EXPECT_EQ(look->minUptime, std::chrono::seconds(7));
+  EXPECT_EQ(look->pidFile, "shop.pid");
+  provider.refuse(Code::Unavailable, "process 4 has run for 1 s, expected 7 s", "process");
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_FALSE(results[0].status);
+  EXPECT_EQ(metrics.value("slipway_health_checks_total", {{"type", "process"}, {"result", "failed"}}), 1);
+  run.spec.spec.process->servers = {"another"};
+  start(StepKind::Verify);
+  EXPECT_FALSE(std::get<VerifyStep>(provider.request().action).process.has_value());
+  provider.answer();
+}
+
 }  // namespace
 }  // namespace slipway::release

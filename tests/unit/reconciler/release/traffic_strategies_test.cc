@@ -275,6 +275,12 @@ TEST(StrategyCheck, RefusesBeforeARunExists) {
   stage.settle();
   EXPECT_EQ(stage.runs(), 0U);
   EXPECT_THAT(stage.release().status.message, HasSubstr("spec.traffic.type: this controller manages no haproxy"));
+  spec["hooks"] = *parseJson(R"([{"name":"a","at":"Drain","run":"true","servers":["web9"]}])");
+  stage.apply("1.0.0", spec);
+  stage.settle();
+  EXPECT_THAT(stage.release().status.message, HasSubstr("spec.traffic.type: this controller manages no haproxy"));
+  EXPECT_THAT(stage.release().status.message, HasSubstr("spec.hooks[0].servers[0]: 'web9' is none of"))
+      << "all that is wrong is told at once";
 }
 
 }  // namespace
