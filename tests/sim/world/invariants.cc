@@ -503,19 +503,16 @@ void Checker::releaseRemoved(SimHost& host, const HostScript& script, const std:
   }
 }
 
-static bool isProcess(const std::string& command) {
-  return command == "the process command start" || command == "the process command stop";
-}
-
 void Checker::commandBegins(SimHost& host, const HostScript& script, const std::string& name, bool idempotent) {
   if (!idempotent) {
     const int times = ++once_[{cat(host.name(), " ", script.request().operation), name}];
     require(19, times == 1, cat(name, " of ", script.request().operation, " ran ", times, " times on ", host.name()));
   }
-  if (const ReleaseRun* run = runOfOperation(script.request().operation); run != nullptr && isProcess(name)) {
+  const bool process = script.request().kind == "process";
+  if (const ReleaseRun* run = runOfOperation(script.request().operation); run != nullptr && process) {
     traffic_.touches(*run, host.name(), stepOf(script.request().operation));
   }
-  ports_.commandBegins(host, name);
+  ports_.commandBegins(host, process ? cat("process ", name) : name);
 }
 
 // Before it leaves it is durable that it is about to; what may be sent once is sent once.

@@ -55,7 +55,8 @@ class Checker final : public HostObserver {
     Timeline& time;
     const SimDisk& disk;
     std::function<SimHost*(const std::string& server)> host;
-    std::function<void(SimHost&, const std::string& name)> commandBegins;  // told after the checks: a fault may follow
+    // Told after the checks: a fault may follow. A build step by its name, or "process stop".
+    std::function<void(SimHost&, const std::string& name)> commandBegins;
     // What proxies give a backend, and how often the metrics of a version were told and good.
     std::function<int(const std::string& service, const std::string& backend)> weightOf;
     std::function<int(const std::string& version)> goodAnswers;

@@ -212,7 +212,7 @@ bool World::mixed(const App& app) const {
 }
 
 void World::commandBegins(SimHost& host, const std::string& name) {
-  if (name == "the process command stop" && faults_.strikes(44)) {
+  if (name == "process stop" && faults_.strikes(44)) {
     host.files().write("/etc/deaf", "");
     time_.after(Duration(static_cast<Duration::rep>(5'000'000'000 + faults_.detail() % 60'000'000'000)),
                 [&host] { host.files().remove("/etc/deaf"); });
