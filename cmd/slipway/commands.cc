@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   addReleaseCommands(program, context);
   addVerbCommands(program, context);
   addServerCommands(program, context);
+  addOperationCommands(program, context);
   addOfflineCommands(program, context);
   try {
     program.parse(argc, argv);

@@ -17,7 +17,8 @@ void addObjectCommands(CLI::App& program, Context& context);   // apply, get, de
 void addReleaseCommands(CLI::App& program, Context& context);  // status, wait, history, releases, logs
 void addVerbCommands(CLI::App& program, Context& context);     // deploy, retry, rollback, abort, promote, pause, resume
 void addServerCommands(CLI::App& program, Context& context);   // server enrol|list, lock, unlock
-void addOfflineCommands(CLI::App& program, Context& context);  // lint, plan, strategies, version, completion
+void addOperationCommands(CLI::App& program, Context& context);  // process, system, permissions, cleanup, fallback
+void addOfflineCommands(CLI::App& program, Context& context);    // lint, plan, strategies, version, completion
 
 // A command as shells complete it.
 struct CommandWords {

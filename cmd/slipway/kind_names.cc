@@ -1,5 +1,6 @@
 #include "cmd/slipway/kind_names.h"
 
+#include "reconciler/api/operation.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::cli {
@@ -22,6 +23,7 @@ const std::vector<Known>& knownKinds() {
       {infoOf(kServer), {"srv"}},
       {infoOf(kReleaseRun), {"run", "runs"}},
       {infoOf(kAnalysisTemplate), {"at"}},
+      {infoOf(kOperation), {"op"}},
       {infoOf(kNamespace), {"ns"}},
       {infoOf(kSecret), {}},
       {infoOf(kConfigMap), {"cm"}},

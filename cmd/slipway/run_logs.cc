@@ -42,12 +42,13 @@ std::vector<std::string> targetsOf(const Json& run) {
 
 class LogReader {
  public:
-  LogReader(Context& context, client::ApiClient& api, ObjectKey run, bool follow, bool prefixed)
-      : context_(context), api_(api), run_(std::move(run)), follow_(follow), prefixed_(prefixed) {}
+  LogReader(Context& context, client::ApiClient& api, LogSource source, bool prefixed)
+      : context_(context), api_(api), source_(std::move(source)), follow_(source_.follow), prefixed_(prefixed) {}
 
   // Blocks until that server's log has ended.
   Status print(const std::string& server) {
-    client::ApiRequest request{.path = client::resourcePath(kReleaseRun, run_, "log"), .query = {{"server", server}}};
+    client::ApiRequest request{.path = client::resourcePath(source_.kind, source_.key, "log"),
+                               .query = {{"server", server}}};
     request.accept = "text/plain, application/json";
     if (follow_) {
       request.query.emplace_back("follow", "true");
@@ -96,7 +97,7 @@ class LogReader {
 
   Context& context_;
   client::ApiClient& api_;
-  const ObjectKey run_;
+  const LogSource source_;
   const bool follow_;
   const bool prefixed_;
 };
@@ -133,11 +134,16 @@ int printLogs(Context& context, const std::string& name, const LogOptions& optio
       return context.badInput(cat("--server ", server, ": the run has no such server: ", join(targets, ", ")));
     }
   }
-  const std::vector<std::string>& servers = options.servers.empty() ? targets : options.servers;
-  const bool several = servers.size() > 1;
   const std::string runName = run->at({"metadata", "name"})->asString();
-  LogReader reader(context, **api, {context.ns(), runName}, options.follow, several && options.follow);
-  if (options.follow) {
+  return printServerLogs(context, **api, {kReleaseRun, {context.ns(), runName}, options.follow},
+                         options.servers.empty() ? targets : options.servers);
+}
+
+int printServerLogs(Context& context, client::ApiClient& api, const LogSource& source,
+                    const std::vector<std::string>& servers) {
+  const bool several = servers.size() > 1;
+  LogReader reader(context, api, source, several && source.follow);
+  if (source.follow) {
     if (servers.size() > kMaxFollowed) {
       return context.badInput(cat("-f follows at most ", kMaxFollowed, " servers: choose some with --server"));
     }

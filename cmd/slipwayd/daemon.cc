@@ -6,11 +6,13 @@
 #include <memory>
 
 #include "cmd/slipwayd/controllers.h"
+#include "cmd/slipwayd/operations.h"
 #include "cmd/slipwayd/own_definitions.h"
 #include "cmd/slipwayd/ssh_backend.h"
 #include "cmd/slipwayd/version.h"
 #include "providers/traffic/traffic_manager.h"
 #include "providers/transport/http_client.h"
+#include "providers/vm/ssh_server_operator.h"
 #include "providers/vm/ssh_vm_provider.h"
 #include "reconciler/analysis/analyst.h"
 #include "reconciler/analysis/template_rules.h"
@@ -109,6 +111,9 @@ class Server {
     if (controllers_ != nullptr) {
       controllers_->stop();
     }
+    if (operations_ != nullptr) {
+      operations_->stop();
+    }
     if (pool_ != nullptr) {
       pool_->stop();
     }
@@ -117,6 +122,7 @@ class Server {
     outbound_.reset();
     traffic_.reset();
     provider_.reset();
+    serverOperator_.reset();
     runner_.reset();
     log_->info("stopped");
   }
@@ -167,6 +173,7 @@ class Server {
     SLIPWAY_RETURN_IF_ERROR(ssh.status());
     runner_ = std::move(ssh->runner);
     provider_ = vm::newSshVmProvider(*runner_, *clock_, metrics_, *log_, ssh->parallel);
+    serverOperator_ = vm::newSshServerOperator(*runner_, *clock_);
     traffic_ = traffic::newTrafficManager(*runner_, *clock_, *log_);
     return Status::ok();
   }
@@ -192,6 +199,8 @@ class Server {
     ports.analyst = analyst_.get();
     controllers_ = std::make_unique<Controllers>(ports, options_.workers);
     controllers_->start();
+    operations_ = std::make_unique<Operations>(ports, *serverOperator_);
+    operations_->start();
     metrics_.set("slipway_build_info", {{"version", kVersionText}, {"commit", ""}}, 1);
   }
 
@@ -261,6 +270,7 @@ class Server {
   std::unique_ptr<apiserver::ApiServer> apiServer_;
   std::unique_ptr<CommandRunner> runner_;
   std::unique_ptr<Provider> provider_;
+  std::unique_ptr<ServerOperator> serverOperator_;
   std::unique_ptr<TrafficManager> traffic_;
   std::unique_ptr<HttpClient> http_;
   std::shared_ptr<transport::OutboundRules> outboundRules_;
@@ -268,6 +278,7 @@ class Server {
   std::unique_ptr<Analyst> analyst_;
   std::unique_ptr<ArtifactSource> source_;
   std::unique_ptr<Controllers> controllers_;
+  std::unique_ptr<Operations> operations_;
   std::unique_ptr<runtime::ThreadPool> pool_;  // its work uses the controllers
   std::unique_ptr<apiserver::Authenticator> authenticator_;
   std::unique_ptr<MetricsHandler> root_;

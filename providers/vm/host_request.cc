@@ -5,6 +5,7 @@
 #include <span>
 
 #include "providers/vm/manager_request.h"
+#include "providers/vm/request_encoder.h"
 #include "reconciler/base/strings.h"
 
 #include "embedded/embedded_host_script.h"
@@ -14,90 +15,8 @@ namespace slipway::vm {
 namespace {
 
 constexpr std::string_view kCommandProcesses = "command";  // its host script finds what commands started
-constexpr int kLockWaitSeconds = 15;
-constexpr std::size_t kMaxName = 240;
 
-bool isNameChar(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-         c == '-' || c == '+';
-}
-
-bool isPathName(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxName && text.front() != '.' && text.front() != '-' &&
-         std::all_of(text.begin(), text.end(), isNameChar);
-}
-
-bool isVariableName(std::string_view text) {
-  const auto ok = [](char c) { return (isNameChar(c) && c != '.' && c != '-' && c != '+'); };
-  return !text.empty() && !(text.front() >= '0' && text.front() <= '9') && std::all_of(text.begin(), text.end(), ok);
-}
-
-bool hasControl(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
-}
-
-bool isRelativePath(std::string_view path) {
-  if (path.empty() || hasControl(path)) {
-    return false;
-  }
-  const std::vector<std::string> names = split(path, '/');
-  return std::none_of(names.begin(), names.end(),
-                      [](const std::string& name) { return name.empty() || name == "." || name == ".."; });
-}
-
-// Collects the framed arguments; the first wrong one decides the status.
-class Encoder {
- public:
-  void text(std::string_view what, std::string_view value) {
-    if (value.find('\0') != std::string_view::npos) {
-      fail(cat(what, ": has a NUL byte"));
-    }
-    out_ += hostField(value);
-  }
-  void line(std::string_view what, std::string_view value) {
-    require(!hasControl(value), what, value, "has a control character");
-    out_ += hostField(value);
-  }
-  void number(std::int64_t value) { out_ += hostField(std::to_string(value)); }
-  void name(std::string_view what, std::string_view value) {
-    require(isPathName(value), what, value,
-            "must be letters, digits, '.', '_', '+', '-', not starting with '.' or '-'");
-    out_ += hostField(value);
-  }
-  void paths(std::string_view what, const std::vector<std::string>& values) {
-    number(static_cast<std::int64_t>(values.size()));
-    for (const std::string& value : values) {
-      require(isRelativePath(value), what, value, "must be a relative path without '.' and '..'");
-      out_ += hostField(value);
-    }
-  }
-  void require(bool holds, std::string_view what, std::string_view value, std::string_view rule) {
-    if (!holds) {
-      fail(cat(what, ": \"", printable(value), "\" ", rule));
-    }
-  }
-  void fail(std::string message) {
-    if (status_) {
-      status_ = Status(Code::Invalid, std::move(message));
-    }
-  }
-  Result<std::string> take() && {
-    if (!status_) {
-      return status_;
-    }
-    return std::move(out_);
-  }
-
- private:
-  std::string out_;
-  Status status_;
-};
-
-std::int64_t wholeSeconds(Duration duration) {
-  return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(duration).count());
-}
-
-void checkOverlap(Encoder& out, const Layout& layout) {
+void checkOverlap(RequestEncoder& out, const Layout& layout) {
   std::vector<std::string> all = layout.sharedDirectories;
   all.insert(all.end(), layout.sharedFiles.begin(), layout.sharedFiles.end());
   for (const std::string& one : all) {
@@ -110,7 +29,7 @@ void checkOverlap(Encoder& out, const Layout& layout) {
 
 // A build step or a hook: `what` for messages.
 template <typename Step>
-void encodeCommand(Encoder& out, const std::string& what, const Step& step) {
+void encodeCommand(RequestEncoder& out, const std::string& what, const Step& step) {
   out.line(cat(what, ": name"), step.name);
   out.text(cat(what, ": run"), step.run);
   out.number(wholeSeconds(step.timeout));
@@ -123,7 +42,7 @@ void encodeCommand(Encoder& out, const std::string& what, const Step& step) {
 }
 
 struct ActionEncoder {
-  Encoder& out;
+  RequestEncoder& out;
   const StepRequest& request;
 
   void exec(const std::optional<ExecCheck>& check) const {
@@ -293,21 +212,8 @@ const std::string& hostScript(const StepAction& action) {
 }
 
 Result<std::string> encodeRequest(const StepRequest& request, Duration remaining) {
-  Encoder out;
-  out.line("step", stepName(request.action));
-  out.name("operation", request.operationId);
-  const std::string& root = request.layout.root;
-  const std::string_view below = std::string_view(root).substr(root.starts_with("~/")  ? 2
-                                                               : root.starts_with('/') ? 1
-                                                                                       : 0);
-  out.require(below.size() < root.size() && isRelativePath(below), "layout.root", root,
-              "must be an absolute path other than /, or ~/ and a path, without '.', '..' and control characters");
-  out.text("layout.root", root);
-  out.name("layout.environment", request.layout.environment);
-  out.line("application", request.application);
-  out.number(static_cast<std::int64_t>(request.fence));
-  out.number(wholeSeconds(remaining));
-  out.number(std::min<std::int64_t>(kLockWaitSeconds, wholeSeconds(remaining)));
+  RequestEncoder out;
+  encodeHead(out, stepName(request.action), request, remaining);
   std::visit(ActionEncoder{out, request}, request.action);
   return std::move(out).take();
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "reconciler/api/kinds.h"
+#include "reconciler/api/operation.h"
 #include "reconciler/base/strings.h"
 
 namespace slipway::apiserver {
@@ -34,7 +35,7 @@ std::vector<ResourcePtr> resourcesOf(const schema::Crd& crd) {
     info->schema = version.schema;
     info->columns = version.columns;
     info->selectableFields = version.selectableFields;
-    if (crd.group == kReleaseRun.group && crd.plural == kReleaseRun.plural) {
+    if (crd.group == kReleaseRun.group && (crd.plural == kReleaseRun.plural || crd.plural == kOperation.plural)) {
       info->subresources = {{"log", "", {"get"}}};  // definitions have no word for it
     }
     out.push_back(std::move(info));

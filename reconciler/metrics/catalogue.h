@@ -66,6 +66,7 @@ inline constexpr std::array kCatalogue{
     MetricInfo{"slipway_api_watch_expired_total", MetricType::Counter, "resource",
                "Watches ended because they were too slow or asked for a compacted version."},
 
+    MetricInfo{"slipway_operations_total", MetricType::Counter, "action,outcome", "Operations that ended."},
     MetricInfo{"slipway_runs_total", MetricType::Counter, "strategy,outcome", "Finished runs."},
     MetricInfo{"slipway_runs_open", MetricType::Gauge, "", "Runs that are not finished."},
     MetricInfo{"slipway_run_duration_seconds", MetricType::Histogram, "strategy,outcome",

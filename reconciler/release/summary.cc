@@ -4,6 +4,7 @@
 
 #include "reconciler/base/strings.h"
 #include "reconciler/release/new_run.h"
+#include "reconciler/release/operations/stop_mark.h"
 #include "reconciler/release/requests.h"
 
 namespace slipway::release {
@@ -86,6 +87,7 @@ ReleaseStatus summarise(const Release& release, bool current, const ReleaseRun* 
   const bool back =
       phase == RunPhase::RolledBack || (phase == RunPhase::Completed && run->spec.reason == RunReason::Rollback);
   conditions.abnormal("RolledBack", back, reason, status.message);
+  showStopped(status, release.meta, now);
   return status;
 }
 

@@ -181,6 +181,13 @@ retire() {
     eval "kept=\$kept\$keep_$at\$newline"
     at=$((at + 1))
   done
+  retireReleases
+  done_ retired
+}
+
+# All but what `kept` has, in lines, and what links name; how many in `removed`.
+retireReleases() {
+  removed=0
   for name in "current-$environment" "previous-$environment" "current-$environment-blue" "current-$environment-green"; do
     rawLink "$name"
     idOf "$raw"
@@ -194,10 +201,10 @@ retire() {
     case $kept in *"$newline${directory##*/}$newline"*) continue ;; esac
     discard "$directory" || say "cannot move $directory away: $trouble" >&2
     [ -z "$trouble" ] || say "cannot remove all of $directory: $trouble" >&2
+    removed=$((removed + 1))
   done
   retireArtifacts
   retireRecords
-  done_ retired
 }
 
 retireArtifacts() {

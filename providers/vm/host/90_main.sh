@@ -33,5 +33,6 @@ case $kind in
   abort) abort ;;
   place) place ;;
   hook) hook ;;
+  operate) operate ;;
 esac
 exit 97

@@ -61,6 +61,7 @@ managerDo() {
   enterProject
   set -- up -d --remove-orphans
   [ "$build" = 0 ] || set -- "$@" --build
+  [ "$action" != restart ] || set -- "$@" --force-recreate
   [ "$composer" = docker-compose ] || set -- "$@" --wait
   manage $composer --project-directory "$wantedTree" "$@" || failManaged Unavailable "$project: $composer up failed"
   awaitProject && return

@@ -8,10 +8,12 @@
 
 #include <gtest/gtest.h>
 
+#include "providers/vm/ssh_server_operator.h"
 #include "providers/vm/ssh_vm_provider.h"
 #include "tests/support/fake_artifact.h"
 #include "tests/support/host_shells.h"
 #include "tests/support/local_command_runner.h"
+#include "tests/support/real/operation_driver.h"
 #include "tests/support/step_driver.h"
 #include "tests/support/temp_dir.h"
 
@@ -43,6 +45,17 @@ class ManagedHost {
     step.goingBack = goingBack;
     return driver.run(next(), step);
   }
+  // Asked for by a person.
+  StepResult operate(const std::string& verb, std::vector<std::string> words, const std::string& live) {
+    ServerOperation operation = serverOperation(verb, std::move(words));
+    operation.releaseId = live;
+    operation.manager = manager;
+    operation.timeout = std::chrono::seconds(40);
+    const auto ended = operator_.run(std::move(operation));
+    printed = ended->output;
+    facts = ended->facts;
+    return ended->result;
+  }
   StepResult look(const std::string& id, const SlotRef& slot = {}) {
     VerifyStep step{id, {}};
     step.slot = slot;
@@ -67,6 +80,8 @@ class ManagedHost {
   TempDir dir;
   std::optional<ProcessManager> manager = SystemdUnit{};  // nothing: commands, by run()
   std::optional<ProcessLook> process;
+  std::string printed;             // by the last operation
+  std::vector<std::string> facts;  // that it saw
 
  private:
   std::vector<std::string> words(const HostShell& shell, std::vector<std::string> variables) const {
@@ -91,6 +106,10 @@ class ManagedHost {
 
  public:
   StepDriver driver{*provider_, *clock_, dir / "app"};
+
+ private:
+  std::unique_ptr<ServerOperator> servers_ = vm::newSshServerOperator(runner_, *clock_);
+  OperationDriver operator_{*servers_, *clock_, driver};
 };
 
 inline std::string explained(const StepResult& result) { return result.status.toString() + "\n" + result.tail; }

@@ -123,6 +123,32 @@ TEST_F(Pm2, WhatDoesNotStartTellsItsLogItsRuntimeAndItsDependencies) {
   EXPECT_THAT(result.tail, HasSubstr("slipway: dependencies: package.json is there, node_modules is not"));
 }
 
+TEST_F(Pm2, OperatorsSeeItsProcessesAndItsLogAndLeaveItForAFolder) {
+  host.switchTo("1");
+  ASSERT_TRUE(host.act("reload", "1").status);
+  const StepResult seen = host.operate("processes", {}, "1");
+  ASSERT_TRUE(seen.status) << explained(seen);
+  ASSERT_EQ(host.facts.size(), 3U);
+  EXPECT_EQ(host.facts[0], "Manager\tname=pm2\tunit=shop\twanted=2");
+  EXPECT_THAT(host.facts[2], HasSubstr("\trelease=1\tsince="));
+  EXPECT_THAT(host.facts[2], HasSubstr("\trestarts=0\tstate=online"));
+  release("3", "console.log('here I am'); setInterval(() => {}, 1000);\n");
+  host.switchTo("3");
+  ASSERT_TRUE(host.act("reload", "3").status);
+  ASSERT_TRUE(host.operate("logs", {"Out", "5"}, "3").status);
+  EXPECT_THAT(host.printed, HasSubstr("here I am\n"));
+
+  std::filesystem::create_directories(host.dir / "old");
+  std::filesystem::copy(host.driver.root() + "/releases/production/2/main.js", host.dir / "old/main.js");
+  std::filesystem::copy(host.driver.root() + "/releases/production/2/version.js", host.dir / "old/version.js");
+  this->seen();
+  const StepResult there = host.operate("fallback", {"to", host.dir / "old", "", "", "40"}, "3");
+  ASSERT_TRUE(there.status) << explained(there);
+  EXPECT_EQ(this->seen(), "2 - production\n2 - production\n");
+  ASSERT_TRUE(host.operate("fallback", {"back", "", "", "", "40"}, "").status);
+  EXPECT_TRUE(host.look("3").status) << explained(host.look("3"));
+}
+
 TEST_F(Pm2, ItsAbsenceIsSaid) {
   app().bin = "/nowhere/pm2";
   host.switchTo("1");

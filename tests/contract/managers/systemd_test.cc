@@ -169,6 +169,30 @@ TEST_P(Systemd, WhatDoesNotStartSaysHowItIs) {
   EXPECT_THAT(failed.tail, HasSubstr("composer.json is there, vendor/autoload.php is not"));
 }
 
+TEST_P(Systemd, OperatorsSeeItsProcessesAndItsLogAndLeaveItForAFolder) {
+  host.switchTo("1");
+  ASSERT_TRUE(host.act("reload", "1").status);
+  const std::string before = unitFile("shop");
+  const StepResult seen = host.operate("processes", {}, "1");
+  ASSERT_TRUE(seen.status) << explained(seen);
+  ASSERT_EQ(host.facts.size(), 2U);
+  EXPECT_EQ(host.facts[0], "Manager\tname=systemd\tunit=shop.service\tstate=loaded/active/x\trestarts=0");
+  EXPECT_THAT(host.facts[1], HasSubstr("\trelease=1\tsince="));
+  EXPECT_THAT(host.facts[1], HasSubstr("\tcommand=sleep 1000"));
+  ASSERT_TRUE(host.operate("logs", {"Combined", "50"}, "1").status);
+  EXPECT_EQ(host.printed, "the journal of shop.service\n");
+
+  std::filesystem::create_directories(host.dir / "old");
+  const StepResult there = host.operate("fallback", {"to", host.dir / "old", "", "", "40"}, "1");
+  ASSERT_TRUE(there.status) << explained(there);
+  const std::string pid = readFile(host.dir / "fake/shop.service");
+  EXPECT_EQ(std::filesystem::read_symlink("/proc/" + pid.substr(0, pid.size() - 1) + "/cwd"), host.dir / "old");
+  const StepResult back = host.operate("fallback", {"back", "", "", "", "40"}, "");
+  ASSERT_TRUE(back.status) << explained(back);
+  EXPECT_TRUE(host.look("1").status) << explained(host.look("1"));
+  EXPECT_EQ(unitFile("shop"), before);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shells, Systemd, testing::ValuesIn(hostShells()), hostShellName);
 
 }  // namespace

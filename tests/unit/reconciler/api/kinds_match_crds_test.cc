@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "reconciler/api/destination.h"
+#include "reconciler/api/operation.h"
 #include "reconciler/api/release.h"
 #include "reconciler/api/run.h"
 #include "reconciler/api/server.h"
@@ -354,6 +355,43 @@ TEST(KindsMatchCrds, ServerAndDestination) {
   EXPECT_EQ(destinationFromJson(Json::object({{"spec", toJson(destination)}}))->spec, destination);
   EXPECT_EQ(destinationFromJson(*parseJson(R"({"spec":{"server":"web1"}})"))->spec.servers,
             (std::vector<std::string>{"web1"}));
+}
+
+TEST(KindsMatchCrds, Operation) {
+  OperationSpec spec{OperationAction::Logs, "shop", {"web1"}, LogStream::Error, 7, true, true, true};
+  spec.emergency = true;
+  spec.timeout = std::chrono::seconds(9);
+  spec.ttl = std::chrono::minutes(2);
+  spec.requestedBy = "ana@desk";
+  spec.fallBackTo = "/srv/old";
+  std::set<std::string> value;
+  collectValue(toJson(spec), "", {}, value);
+  EXPECT_EQ(value, declared("operation.yaml", "spec"));
+
+  OperationTarget target{"web1", "u", "web",    OperationState::Failed, "op", true, "1.0.0", "blue", "t",
+                         "t",    "m", "Timeout"};
+  target.exitCode = 3;
+  target.tail = "last";
+  target.alreadyDone = true;
+  target.facts = {{"Process", {{"pid", "1"}}}};
+  OperationStatus status{1,
+                         {{"Ready", "False", "Running", "m", "2026-01-01T00:00:00Z", 1}},
+                         OperationPhase::Running,
+                         "m",
+                         "t",
+                         "t",
+                         4,
+                         {target}};
+  std::set<std::string> crd = declared("operation.yaml", "status");
+  crd.erase("targets[].facts[].values{}");
+  value.clear();
+  collectValue(toJson(status), "", {"targets[].facts[].values"}, value);
+  value.erase("targets[].facts[].values{}");
+  EXPECT_EQ(value, crd);
+  const Json object = Json::object({{"spec", toJson(spec)}, {"status", toJson(status)}});
+  EXPECT_EQ(operationFromJson(object)->spec, spec);
+  EXPECT_EQ(operationFromJson(object)->status, status);
+  EXPECT_FALSE(operationFromJson(*parseJson(R"({"spec":{"action":"Dance"}})")));
 }
 
 // `kubectl explain` shows them.
