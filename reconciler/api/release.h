@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reconciler/api/cluster/cluster_spec.h"
 #include "reconciler/api/conditions.h"
 #include "reconciler/api/hooks.h"
 #include "reconciler/api/meta.h"
@@ -126,6 +127,7 @@ struct ReleaseSpec {
   Health health;
   std::optional<TrafficSpec> traffic;  // nothing: no proxy of ours
   std::vector<Hook> hooks;
+  std::optional<ClusterSpec> cluster;  // nothing: the servers have no leader and no quorum to keep
   RollbackPolicy rollback = RollbackPolicy::Automatic;
   std::optional<ResourceNeeds> resources;  // nothing: not compared with what servers have
   int maxParallel = 5;

@@ -303,6 +303,7 @@ Result<ReleaseSpec> releaseSpecFromJson(const Json& json) {
     readTraffic(*traffic, out.traffic.emplace(), fields);
   }
   readHooks(fields.child("hooks"), out.hooks, fields);
+  readCluster(fields.child("cluster"), out.cluster, fields);
   FieldReader rollback(fields.child("rollback"), "spec.rollback");
   rollback.readEnum("policy", {"Automatic", "Freeze", "None"}, out.rollback);
   if (const Json* resources = fields.child("resources"); resources != nullptr && resources->isObject()) {
@@ -347,6 +348,9 @@ Json toJson(const ReleaseSpec& spec) {
   }
   if (!spec.hooks.empty()) {
     out["hooks"] = toJson(spec.hooks);
+  }
+  if (spec.cluster.has_value()) {
+    out["cluster"] = toJson(*spec.cluster);
   }
   out["rollback"] = Json::object({{"policy", policyName(spec.rollback)}});
   if (spec.resources.has_value()) {

@@ -106,9 +106,11 @@ struct RunTarget {
   std::int64_t bytesSent = 0;
   std::string slot;        // with slots: where the new version goes
   std::string slotBefore;  // and where the live one is; empty: there is none
-  std::string zone;        // value of the label that spec.strategy.rolling.zoneLabel names
+  std::string zone;        // value of the label that spec.strategy.rolling.zoneLabel names, or spec.cluster.zoneLabel
   std::string rank;        // likewise orderByLabel
   std::map<StepKind, StepRecord> steps;
+  bool voter = false;       // with spec.cluster: counts for the quorum
+  bool tieBreaker = false;  // likewise: decides where the zones are even
   bool operator==(const RunTarget&) const = default;
 
   const StepRecord* step(StepKind kind) const;
@@ -204,6 +206,7 @@ struct RunStatus {
   std::map<std::string, AnalysisRecord> analyses;  // by the number of the step
   // By "<hook>", "<hook>/<server>" where it runs on each, "<hook>/<server>/back" where a server is taken back.
   std::map<std::string, HookRecord> hooks;
+  ClusterRecord cluster;  // with spec.cluster
   std::vector<RunTransition> transitions;
   std::vector<RunTarget> targets;
   bool operator==(const RunStatus&) const = default;

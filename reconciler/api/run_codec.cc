@@ -105,6 +105,8 @@ RunTarget targetFromJson(const Json& json) {
   fields.read("slotBefore", out.slotBefore);
   fields.read("zone", out.zone);
   fields.read("rank", out.rank);
+  fields.read("voter", out.voter);
+  fields.read("tieBreaker", out.tieBreaker);
   if (const Json* steps = fields.child("steps"); steps != nullptr && steps->isObject()) {
     for (const auto& [name, record] : steps->asObject()) {
       if (Result<StepKind> kind = stepFromName(name)) {
@@ -146,6 +148,12 @@ Json toJson(const RunTarget& target) {
   putText(out, "slotBefore", target.slotBefore);
   putText(out, "zone", target.zone);
   putText(out, "rank", target.rank);
+  if (target.voter) {
+    out["voter"] = true;
+  }
+  if (target.tieBreaker) {
+    out["tieBreaker"] = true;
+  }
   for (const auto& [kind, record] : target.steps) {
     out["steps"][stepName(kind)] = toJson(record);
   }
@@ -271,6 +279,7 @@ Status readRunStatus(const Json* json, RunStatus& out) {
   out.traffic = trafficFromJson(fields.child("traffic"));
   readAnalyses(fields.child("analyses"), out.analyses);
   readHookRecords(fields.child("hooks"), out.hooks);
+  out.cluster = clusterRecordFromJson(fields.child("cluster"));
   readTransitions(fields.child("transitions"), out.transitions);
   if (const Json* targets = fields.child("targets"); targets != nullptr && targets->isArray()) {
     for (const Json& target : targets->asArray()) {
@@ -348,6 +357,7 @@ Json toJson(const RunStatus& status) {
     const InstanceCount count = countInstances(status);
     out["instances"] = Json::object({{"total", count.total}, {"successful", count.successful}});
   }
+  putObject(out, "cluster", toJson(status.cluster));
   for (const RunTransition& row : status.transitions) {
     Json item = Json::object({{"phase", phaseName(row.phase)}, {"enteredAt", row.enteredAt}});
     putText(item, "exitedAt", row.exitedAt);

@@ -36,6 +36,9 @@ struct PlanInput {
   // Good answers that are too old to decide on, as spec.health.freshness has it: Check for the gate, Confirm for a
   // verified instance, whatever step asked it.
   std::set<StepRef> stale = {};
+  // How long ago the roles in RunStatus::cluster were asked for; nothing: not by this process, or steps were started
+  // since.
+  std::optional<Duration> rolesAge = std::nullopt;
 };
 
 struct PlannedStep {
@@ -46,8 +49,9 @@ struct PlannedStep {
 };
 
 // What cannot be observed again. The caller makes it durable, then plans anew; nothing is started before.
-// NextStep: the canary's step is behind, RunStatus::canaryStep counts it.
-enum class Decision { None, Commit, Revert, Hold, NextStep };
+// NextStep: the canary's step is behind, RunStatus::canaryStep counts it. NextBatch: which members of a cluster are
+// taken next, for RunStatus::cluster.
+enum class Decision { None, Commit, Revert, Hold, NextStep, NextBatch };
 
 // A change of what the proxies send where, as part of the run. The weights are absolute.
 struct PlannedTraffic {
@@ -66,6 +70,20 @@ struct PlannedAnalysis {
   std::vector<std::string> templates;
   std::vector<AnalysisArg> args = {};
   bool operator==(const PlannedAnalysis&) const = default;
+};
+
+// The decision NextBatch. Nothing was done yet for one that is replaced.
+struct PlannedBatch {
+  std::vector<std::size_t> targets;
+  bool back = false;      // servers that are taken back
+  bool replaces = false;  // the last one that was decided
+  bool operator==(const PlannedBatch&) const = default;
+};
+
+// Every member of the cluster is asked for its role.
+struct PlannedSurvey {
+  std::string operationId;  // "<run uid>.roles.<number>", counted by RunStatus::cluster
+  bool operator==(const PlannedSurvey&) const = default;
 };
 
 // Time to let pass before the plan goes on; `name` is unique in the run. The caller keeps count of it over restarts.
@@ -97,6 +115,8 @@ struct Plan {
   std::optional<PlannedTraffic> traffic;  // never together with a wave
   std::vector<PlannedHook> hooks;         // with a wave only where everything is seen to its end
   std::optional<PlannedAnalysis> analysis;
+  std::optional<PlannedSurvey> survey;
+  std::optional<PlannedBatch> batch;
   std::optional<PlannedWait> wait;
   std::optional<Duration> checkAgain;
   bool operator==(const Plan&) const = default;

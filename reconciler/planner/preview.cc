@@ -1,4 +1,5 @@
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/cluster/cluster_pass.h"
 #include "reconciler/planner/plan.h"
 
 namespace slipway::planner {
@@ -75,7 +76,7 @@ class Rehearsal {
     const std::string uid = "preview";
     const Strategy& strategy = strategyFor(run_.spec);
     while (true) {
-      const Plan plan = strategy.plan({uid, run_, progress_, {}, waited_});
+      const Plan plan = strategy.plan({uid, run_, progress_, {}, waited_, {}, Duration(0)});
       if (isTerminal(plan.phase) || !follow(plan)) {
         return std::move(out_);
       }
@@ -93,6 +94,10 @@ class Rehearsal {
       for (RunTarget& target : progress_.targets) {
         target.steps.erase(StepKind::Confirm);
       }
+    } else if (plan.batch.has_value()) {
+      takeBatch(progress_.cluster, *plan.batch, progress_.targets);
+    } else if (plan.survey.has_value()) {
+      look();
     } else if (plan.wait.has_value()) {
       waited_[plan.wait->name] = plan.wait->duration;
       add(cat("; then ", formatDuration(plan.wait->duration),
@@ -133,6 +138,16 @@ class Rehearsal {
     note +=
         record.stable.empty() ? "" : cat(", ", 100 - traffic.weight, "% to the old one on ", join(record.stable, ", "));
     out_.push_back({StepKind::Traffic, {}, cat(note, "; read back from the proxies")});
+  }
+
+  // Nobody knows who will lead: here it is the last one.
+  void look() {
+    std::map<std::string, MemberSight> members;
+    for (const RunTarget& target : progress_.targets) {
+      members[target.name] = {&target == &progress_.targets.back() ? "Leader" : "Follower", "", ""};
+    }
+    takeSurvey(progress_.cluster, std::move(members), "");
+    add("; then the members say who leads: the leader goes last");
   }
 
   void call(const std::vector<PlannedHook>& wave) {

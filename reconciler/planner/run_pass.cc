@@ -153,6 +153,9 @@ Plan RunPass::gate() {
     return failing("GateClosed",
                    cat("the gate stays closed, nothing was switched: ", failures(StepKind::Check, check)));
   }
+  if (std::optional<Plan> next = wholeCluster("begin", RunPhase::Preparing, HookPoint::BeforeSwitch)) {
+    return *next;
+  }
   if (std::optional<Plan> next = hooksOfRun(HookPoint::BeforeSwitch, RunPhase::Preparing)) {
     return *next;
   }

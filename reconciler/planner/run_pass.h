@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "reconciler/planner/cluster/quorum.h"
 #include "reconciler/planner/hooks.h"
 #include "reconciler/planner/plan.h"
 #include "reconciler/planner/stage.h"
@@ -69,6 +71,33 @@ class RunPass {
   std::optional<Plan> hooksOfRun(HookPoint point, RunPhase phase);
   // The end of a run that failed with nothing switched, or is left as it is.
   Plan failing(std::string reason, const std::string& message);
+  // Whether the servers are members of a cluster that is there already.
+  bool clustered() const;
+  // What the members, as they were seen last, mean for what comes next.
+  struct Judgement {
+    std::string objection;  // why it must not be; empty: it may
+    bool harmless = false;  // it takes nobody down: whoever leads
+  };
+  struct ClusterCall {
+    std::string key;  // of the wait, unique in the run
+    RunPhase phase = RunPhase::Deploying;
+    std::function<Judgement(const Quorum&)> judge;
+  };
+  // Asks the members for their roles, waits for a leader and until nothing is objected, and stops where that takes too
+  // long or there are two leaders. Nothing: all is well, and was just now.
+  std::optional<Plan> settled(const ClusterCall& call);
+  // Likewise for a cluster that loses nobody now, as long as none of those hooks began.
+  std::optional<Plan> wholeCluster(const std::string& key, RunPhase phase, HookPoint before);
+  // Decides which of `candidates`, in this order, are taken next. `chosen`: those that the last decision named, when
+  // nothing was done for them yet. Nothing: it is those.
+  struct Picking {
+    ClusterCall call;
+    std::vector<std::size_t> candidates;
+    std::size_t most = 1;
+    std::vector<std::size_t> chosen = {};
+    bool back = false;
+  };
+  std::optional<Plan> pick(Picking picking);
   // Removes old releases, then Completed. `note` ends the message.
   Plan retiring(const std::string& note = "");
   // The end of an undo.
@@ -90,6 +119,7 @@ class RunPass {
   std::optional<Plan> endHooks(RunPhase phase);
   bool tellsOfFailure() const;
   std::string abortReason() const;
+  Plan unsettled(const std::string& reason, const std::string& message);
 };
 
 }  // namespace slipway::planner

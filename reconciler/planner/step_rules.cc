@@ -119,7 +119,11 @@ bool preparationIsLost(const StepRecord& check) {
   return check.state == StepState::Failed && (check.phase == "digest" || check.phase == "marker");
 }
 
-bool wasStarted(const RunTarget& target, StepKind kind) { return target.stateOf(kind) != StepState::Pending; }
+// A failure that was forgotten because a person resumed leaves its attempt: what it did may still be there.
+bool wasStarted(const RunTarget& target, StepKind kind) {
+  const StepRecord* record = target.step(kind);
+  return record != nullptr && (record->state != StepState::Pending || record->attempt > 0);
+}
 
 bool restartsOld(const ReleaseSpec& spec, const RunTarget& target) {
   return runsProcess(spec, StepKind::Restart, target.name) &&

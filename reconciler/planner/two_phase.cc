@@ -10,11 +10,30 @@
 namespace slipway::planner {
 namespace {
 
-// The targets in the order in which they are switched, cut into batches. A function of what a run never changes.
+// In no batch yet.
+constexpr std::size_t kLater = static_cast<std::size_t>(-1);
+
+// The targets in the order in which they are switched, cut into batches. A function of what a run never changes; of a
+// cluster, of what was decided so far.
 class Batches {
  public:
-  Batches(const PlanInput& input, StrategyType type)
-      : batch_(input.progress.targets.size()), place_(input.progress.targets.size()) {
+  Batches(const PlanInput& input, StrategyType type, bool decided)
+      : batch_(input.progress.targets.size(), kLater), place_(input.progress.targets.size()) {
+    const bool back = !input.progress.decisions.revert.empty();
+    if (decided) {
+      take(input, back ? input.progress.cluster.back : input.progress.cluster.batches, back);
+    } else {
+      cut(input, type);
+    }
+  }
+
+  std::size_t size() const { return count_; }
+  bool has(std::size_t number, std::size_t target) const { return batch_[target] == number; }
+  bool upTo(std::size_t number, std::size_t target) const { return batch_[target] < number; }
+  bool before(std::size_t one, std::size_t other) const { return place_[one] < place_[other]; }
+
+ private:
+  void cut(const PlanInput& input, StrategyType type) {
     const std::vector<RunTarget>& targets = input.progress.targets;
     const RollingSettings rolling =
         type == StrategyType::Rolling ? input.run.spec.strategy.rolling.value_or(RollingSettings{}) : RollingSettings{};
@@ -39,12 +58,29 @@ class Batches {
     count_ += inBatch > 0 ? 1 : 0;
   }
 
-  std::size_t size() const { return count_; }
-  bool has(std::size_t number, std::size_t target) const { return batch_[target] == number; }
-  bool upTo(std::size_t number, std::size_t target) const { return batch_[target] < number; }
-  bool before(std::size_t one, std::size_t other) const { return place_[one] < place_[other]; }
+  // On the way back the first one has the highest number, and 0 are those that are not decided about yet.
+  void take(const PlanInput& input, const std::vector<std::vector<std::string>>& batches, bool back) {
+    const std::vector<RunTarget>& targets = input.progress.targets;
+    count_ = batches.size() + (back ? 1 : 0);
+    std::size_t place = 0;
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      place_[i] = targets.size() + i;
+      const bool touched = wasStarted(targets[i], StepKind::Stop) || wasStarted(targets[i], StepKind::Switch);
+      batch_[i] = back && touched ? 0 : kLater;
+    }
+    for (std::size_t number = 0; number < batches.size(); ++number) {
+      for (const std::string& name : batches[number]) {
+        const auto at =
+            std::find_if(targets.begin(), targets.end(), [&](const RunTarget& target) { return target.name == name; });
+        if (at != targets.end()) {
+          const auto i = static_cast<std::size_t>(at - targets.begin());
+          batch_[i] = back ? batches.size() - number : number;
+          place_[i] = place++;
+        }
+      }
+    }
+  }
 
- private:
   std::vector<std::size_t> batch_;  // its number, by target
   std::vector<std::size_t> place_;  // in the order of all
   std::size_t count_ = 0;
@@ -53,7 +89,7 @@ class Batches {
 // The first stage that is not through decides what happens next.
 class Pass final : public RunPass {
  public:
-  Pass(const PlanInput& input, StrategyType type) : RunPass(input), type_(type), batches_(input, type) {}
+  Pass(const PlanInput& input, StrategyType type) : RunPass(input), type_(type), batches_(input, type, clustered()) {}
 
  private:
   Stage surveyOf(StepKind kind, std::size_t batch) {
@@ -71,16 +107,85 @@ class Pass final : public RunPass {
 
   // "" with one batch, else "batch 2 of 5: ".
   std::string inBatch(std::size_t number) const {
+    if (clustered()) {
+      return cat("batch ", number + 1, ": ");
+    }
     return batches_.size() == 1 ? "" : cat("batch ", number + 1, " of ", batches_.size(), ": ");
   }
 
   Plan deploying() override {
     for (std::size_t number = 0; number < batches_.size(); ++number) {
+      if (std::optional<Plan> next = chooseAgain(number)) {
+        return *next;
+      }
       if (std::optional<Plan> next = deployBatch(number)) {
         return *next;
       }
     }
+    if (std::optional<Plan> next = chooseNext()) {
+      return *next;
+    }
+    const bool retiresAlready = !those([&](std::size_t i) { return wasStarted(target(i), StepKind::Retire); }).empty();
+    if (std::optional<Plan> next =
+            retiresAlready ? std::nullopt : wholeCluster("end", RunPhase::HealthCheck, HookPoint::AfterSwitch)) {
+      return *next;
+    }
     return retiring();
+  }
+
+  // --- clusters: who is next is decided from the roles of the moment, and holds once something was done for it
+  // ---------------------------------------------------------------------------------------------------------------
+
+  std::vector<std::size_t> undecided() const {
+    std::vector<std::size_t> out;
+    for (std::size_t i : orderOf(status_.targets, input_.run.spec.strategy.rolling.value_or(RollingSettings{}))) {
+      if (clustered() && !target(i).gone && batches_.has(kLater, i)) {
+        out.push_back(i);
+      }
+    }
+    return out;
+  }
+
+  std::size_t atOnce() const {
+    const RollingSettings rolling = input_.run.spec.strategy.rolling.value_or(RollingSettings{});
+    const std::size_t total = status_.targets.size();
+    return std::min(rolling.batchSize.of(total), rolling.maxUnavailable.value_or(rolling.batchSize).of(total));
+  }
+
+  std::optional<Plan> chooseNext() {
+    const std::vector<std::size_t> left = undecided();
+    if (left.empty()) {
+      return std::nullopt;
+    }
+    return pick({{cat(batches_.size() + 1), RunPhase::Deploying, {}}, left, atOnce()});
+  }
+
+  // The last one that was decided about, as long as nothing was done for it: roles change.
+  std::optional<Plan> chooseAgain(std::size_t number) {
+    const std::vector<std::size_t> chosen = all(number);
+    const bool begun = std::any_of(chosen.begin(), chosen.end(),
+                                   [&](std::size_t i) { return touched(i) || hookBegan(HookPoint::Drain, i); });
+    if (!clustered() || begun || chosen.empty()) {
+      return std::nullopt;
+    }
+    std::vector<std::size_t> candidates;
+    const std::vector<std::size_t> left = undecided();
+    for (std::size_t i : orderOf(status_.targets, input_.run.spec.strategy.rolling.value_or(RollingSettings{}))) {
+      if (batches_.has(number, i) || std::find(left.begin(), left.end(), i) != left.end()) {
+        candidates.push_back(i);
+      }
+    }
+    return pick({{cat(number + 1), RunPhase::Deploying, {}}, candidates, atOnce(), chosen});
+  }
+
+  // Once more when they are drained, just before they go down.
+  std::optional<Plan> mayGoDown(std::size_t number) {
+    const std::vector<std::size_t> taken = all(number);
+    if (!clustered() || std::any_of(taken.begin(), taken.end(), [&](std::size_t i) { return touched(i); })) {
+      return std::nullopt;
+    }
+    return settled({cat(number + 1), RunPhase::Deploying,
+                    [&](const Quorum& quorum) { return Judgement{quorum.objection(taken)}; }});
   }
 
   // Nothing when the batch is verified and its wait is over.
@@ -91,6 +196,9 @@ class Pass final : public RunPass {
       return next;
     }
     if (std::optional<Plan> next = hooks({HookPoint::Drain, all(number)}, RunPhase::Deploying)) {
+      return next;
+    }
+    if (std::optional<Plan> next = mayGoDown(number)) {
       return next;
     }
     if (type_ == StrategyType::Recreate) {
@@ -127,7 +235,7 @@ class Pass final : public RunPass {
     if (std::optional<Plan> next = hooks({HookPoint::Restore, all(number)}, RunPhase::HealthCheck)) {
       return next;
     }
-    if (number + 1 == batches_.size()) {
+    if (number + 1 == batches_.size() && undecided().empty()) {
       return restored();
     }
     if (std::optional<Plan> next = waitAfter(number)) {
@@ -245,10 +353,16 @@ class Pass final : public RunPass {
       const Stage undo =
           survey(input_, StepKind::Undo, [&](std::size_t i) { return batches_.has(batch, i) && touched(i); });
       if (!undo.through()) {
+        if (std::optional<Plan> next = chooseBack(batch)) {
+          return *next;
+        }
         if (std::optional<Plan> next = drainAgain(batch)) {
           return *next;
         }
         if (std::optional<Plan> next = withdrawFromRotation(batch)) {
+          return *next;
+        }
+        if (std::optional<Plan> next = mayGoBack(batch)) {
           return *next;
         }
         count("undone", all);
@@ -274,6 +388,60 @@ class Pass final : public RunPass {
     return rolledBack();
   }
 
+  bool backBegan(std::size_t number) const {
+    const std::vector<std::size_t> chosen = all(number);
+    return std::any_of(chosen.begin(), chosen.end(),
+                       [&](std::size_t i) { return wasStarted(target(i), StepKind::Undo); });
+  }
+
+  // Of a cluster, who is taken back next: as on the way there.
+  std::optional<Plan> chooseBack(std::size_t number) {
+    if (!clustered() || backBegan(number)) {
+      return std::nullopt;
+    }
+    std::vector<std::size_t> candidates;
+    std::vector<std::size_t> chosen;
+    const RollingSettings rolling = input_.run.spec.strategy.rolling.value_or(RollingSettings{});
+    for (std::size_t i : orderOf(status_.targets, rolling)) {
+      const bool now = number > 0 && batches_.has(number, i);
+      if (!target(i).gone && (now || batches_.has(0, i))) {
+        candidates.push_back(i);
+        if (now) {
+          chosen.push_back(i);
+        }
+      }
+    }
+    const bool drained =
+        std::any_of(chosen.begin(), chosen.end(), [&](std::size_t i) { return drainedAgain(target(i).name); });
+    return drained
+               ? std::nullopt
+               : pick({{cat("back-", status_.cluster.back.size() + (number == 0 ? 1 : 0)), RunPhase::RollingBack, {}},
+                       candidates,
+                       atOnce(),
+                       chosen,
+                       true});
+  }
+
+  bool drainedAgain(const std::string& server) const {
+    return std::any_of(status_.hooks.begin(), status_.hooks.end(), [&](const auto& one) {
+      const Hook* hook = hookOf(input_.run.spec, one.first);
+      return hook != nullptr && hook->at == HookPoint::Drain && !goesForward(*hook, one.first) &&
+             one.second.server == server && one.second.record.attempt > 0;
+    });
+  }
+
+  std::optional<Plan> mayGoBack(std::size_t number) {
+    if (!clustered() || backBegan(number)) {
+      return std::nullopt;
+    }
+    return settled({cat("back-", status_.cluster.back.size()), RunPhase::RollingBack, [&](const Quorum& quorum) {
+                      const std::vector<std::size_t> taken = all(number);
+                      const bool down =
+                          std::none_of(taken.begin(), taken.end(), [&](std::size_t i) { return quorum.member(i).up; });
+                      return Judgement{quorum.objection(taken), down};
+                    }});
+  }
+
   bool hookBegan(HookPoint point, std::size_t i) const {
     return std::any_of(status_.hooks.begin(), status_.hooks.end(), [&](const auto& one) {
       const Hook* hook = hookOf(input_.run.spec, one.first);
@@ -296,8 +464,11 @@ class Pass final : public RunPass {
   }
 
   std::optional<Plan> restoreBack(std::size_t number) {
-    const auto out =
-        those([&](std::size_t i) { return batches_.has(number, i) && (touched(i) || hookBegan(HookPoint::Drain, i)); });
+    // At last those of a cluster that were drained and never went down.
+    const auto out = those([&](std::size_t i) {
+      const bool now = batches_.has(number, i) || (number == 0 && batches_.has(kLater, i));
+      return now && (touched(i) || hookBegan(HookPoint::Drain, i));
+    });
     return hooks({HookPoint::Restore, out, true}, RunPhase::RollingBack);
   }
 

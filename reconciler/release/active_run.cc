@@ -18,7 +18,7 @@ void Mailbox::setEager(bool eager) {
 }
 
 void Mailbox::put(Message message) {
-  bool urgent = message.measurement.has_value();
+  bool urgent = message.measurement.has_value() || message.roles.has_value();
   std::optional<SteadyTime> due;
   {
     const std::lock_guard lock(mutex_);

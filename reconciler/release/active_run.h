@@ -25,7 +25,8 @@ struct Message {
   std::string phase;   // a named part began, when there is no result
   int weightSet = -1;  // of a change of traffic: TrafficOutcome
   int weightVerified = -1;
-  std::optional<Measurement> measurement;  // of an analysis
+  std::optional<Measurement> measurement;                                  // of an analysis
+  std::optional<std::map<std::string, MemberSight>> roles = std::nullopt;  // of the members of a cluster, by server
 };
 
 // Where steps put what came back, from any thread, until the reconciler has made it durable. Thread-safe.
@@ -118,6 +119,12 @@ struct ActiveRun {
   std::string analysing;
   SteadyTime analysingSince{};
   std::map<std::string, SteadyTime> measuring;  // operation ids of measurements under way, and when they are given up
+  // The last operation that asked a cluster for its roles, and when; and which survey of the record came from it,
+  // 0 when steps were started since.
+  std::string surveying;
+  SteadyTime surveyingSince{};
+  int surveyed = 0;
+  SteadyTime surveyedAt{};
 
   // REQUIRES: there is an artifact. Has the record say what was fetched; again after a visit whose record did not become
   // durable. Invalid when the version was made from something else.

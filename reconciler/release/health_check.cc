@@ -3,9 +3,8 @@
 #include "reconciler/base/strings.h"
 
 namespace slipway::release {
-namespace {
 
-HttpClientRequest requestFor(const Health& health, const std::string& address) {
+HttpClientRequest healthRequest(const Health& health, const std::string& address) {
   const HttpCheck& check = *health.http;
   const bool ipv6 = address.find(':') != std::string::npos;
   HttpClientRequest request;
@@ -17,6 +16,8 @@ HttpClientRequest requestFor(const Health& health, const std::string& address) {
   request.verifyCertificate = !check.insecureSkipVerify;
   return request;
 }
+
+namespace {
 
 Status judge(const Health& health, const std::string& url, const Result<HttpClientResponse>& response) {
   if (!response) {
@@ -49,7 +50,7 @@ void checkHealth(HttpClient& http, Metrics& metrics, const Health& health, const
       done(Status::ok());
       return;
     }
-    HttpClientRequest request = requestFor(health, address);
+    HttpClientRequest request = healthRequest(health, address);
     const std::string url = request.url;
     http.send(std::move(request), [count, health, url, done](const Result<HttpClientResponse>& response) {
       Status verdict = judge(health, url, response);

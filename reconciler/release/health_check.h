@@ -16,6 +16,9 @@ namespace slipway::release {
 void checkHealth(HttpClient& http, Metrics& metrics, const Health& health, const std::string& address,
                  std::function<void(Status)> done);
 
+// The request of health.http to one server. REQUIRES: it is set
+HttpClientRequest healthRequest(const Health& health, const std::string& address);
+
 // The counter of checks, with their `type` and `result`.
 inline constexpr std::string_view kHealthChecks = "slipway_health_checks_total";
 

@@ -71,6 +71,7 @@ RunSpec rollbackSpec(const Release& release, const ReleaseRun& earlier) {
   // The way there is today's: where instances run and which proxies send requests to them.
   spec.spec.traffic = release.spec.traffic;
   spec.spec.hooks = release.spec.hooks;
+  spec.spec.cluster = release.spec.cluster;
   if (release.spec.slots.has_value() || spec.spec.slots.has_value()) {
     spec.spec.process = release.spec.process;
   }

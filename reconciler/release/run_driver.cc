@@ -6,6 +6,7 @@
 
 #include "reconciler/api/destination.h"
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/cluster/cluster_pass.h"
 #include "reconciler/planner/step_rules.h"
 #include "reconciler/release/step_records.h"
 #include "reconciler/release/summary.h"
@@ -53,6 +54,7 @@ void RunDriver::takeMessages() {
   taken_ = messages.size();
   for (const Message& message : messages) {
     takeMeasured(message);
+    takeRoles(message);
     for (std::size_t i = 0; i < run_.status.targets.size(); ++i) {
       RunTarget& target = run_.status.targets[i];
       for (StepKind kind : kStepKinds) {
@@ -107,31 +109,6 @@ void RunDriver::takeResult(RunTarget& target, std::size_t index, StepKind kind, 
   if (planner::nextTry(kind, record, run_.spec.spec) != planner::NextTry::No) {
     active_.notBefore[{index, kind}] =
         services_.clock.steady() + planner::retryDelay(kind, record.tries, run_.spec.spec.health);
-  }
-}
-
-void RunDriver::measureSkew() {
-  const StrategyType type = run_.spec.spec.strategy.type;
-  if (type == StrategyType::Rolling || type == StrategyType::Canary) {
-    return;  // batches are apart on purpose
-  }
-  const auto live = std::count_if(run_.status.targets.begin(), run_.status.targets.end(), [](const RunTarget& target) {
-    return !target.gone && target.stateOf(StepKind::Switch) == StepState::Done;
-  });
-  if (run_.status.skewMs >= 0 || active_.flippedAt.empty() ||
-      static_cast<std::size_t>(live) != active_.flippedAt.size() ||
-      active_.flippedAt.size() != run_.status.targets.size()) {
-    return;
-  }
-  const auto [first, last] = std::minmax_element(active_.flippedAt.begin(), active_.flippedAt.end(),
-                                                 [](const auto& a, const auto& b) { return a.second < b.second; });
-  const Duration skew = last->second - first->second;
-  run_.status.skewMs = std::chrono::duration_cast<std::chrono::milliseconds>(skew).count();
-  services_.metrics.observe("slipway_switch_skew_seconds", {}, std::chrono::duration<double>(skew).count());
-  if (skew > run_.spec.spec.strategy.maxSkew) {
-    announce(EventType::Warning, "SkewExceeded",
-             cat("the switch took ", run_.status.skewMs, " ms from the first server to the last, over the budget of ",
-                 formatDuration(run_.spec.spec.strategy.maxSkew)));
   }
 }
 
@@ -329,6 +306,7 @@ planner::Plan RunDriver::planNow() const {
   }
   input.coolingHooks = coolingHooks();
   input.stale = staleAnswers();
+  input.rolesAge = rolesAge();
   return planner::strategyFor(run_.spec.spec).plan(input);
 }
 
@@ -377,6 +355,7 @@ Result<Action> RunDriver::advance() {
       launchTraffic();
     }
     launchMeasurements(plan);
+    launchSurvey(plan);
     kill(plan.abort);
     return Action{std::min({plan.checkAgain.value_or(leaseCheck()), untilMeasurement(plan), leaseCheck()})};
   }
@@ -422,6 +401,10 @@ Status RunDriver::decide(const planner::Plan& plan) {
       forgetConfirmations(run_.status);
       announce(EventType::Normal, plan.reason, plan.message);
       return Status::ok();
+    case planner::Decision::NextBatch:
+      planner::takeBatch(run_.status.cluster, *plan.batch, run_.status.targets);
+      announce(EventType::Normal, plan.reason, plan.message);
+      return Status::ok();
     case planner::Decision::None:
       return Status::ok();
   }
@@ -439,18 +422,6 @@ Status RunDriver::enter(RunPhase phase, const std::string& reason, const std::st
     announce(bad ? EventType::Warning : EventType::Normal, reason, message);
   }
   return Status::ok();
-}
-
-void RunDriver::measurePhase(RunPhase next) const {
-  if (run_.status.transitions.empty() || run_.status.phase == next) {
-    return;
-  }
-  Result<WallTime> entered = parseTime(run_.status.transitions.back().enteredAt);
-  if (entered) {
-    services_.metrics.observe("slipway_run_phase_duration_seconds",
-                              {{"phase", std::string(phaseName(run_.status.phase))}},
-                              std::chrono::duration<double>(services_.clock.wall() - *entered).count());
-  }
 }
 
 LaunchContext RunDriver::launchContext() const {
@@ -537,6 +508,9 @@ void RunDriver::launch(const std::vector<planner::PlannedStep>& wave) {
   active_.mailbox->setEager(othersWait(wave));
   if (wave.empty()) {
     return;
+  }
+  if (!planner::verifies(wave.front().ref.kind)) {
+    active_.surveyed = 0;  // what members said before holds no more
   }
   std::vector<std::string> operations;
   for (const planner::PlannedStep& step : wave) {

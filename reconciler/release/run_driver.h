@@ -77,6 +77,10 @@ class RunDriver {
   void giveUpMeasurements(AnalysisRecord& record, const planner::PlannedAnalysis& analysis);
   Duration untilMeasurement(const planner::Plan& plan) const;
   void announceVerdict(const AnalysisRecord& record) const;
+  void takeRoles(const Message& message);
+  std::optional<Duration> rolesAge() const;
+  void launchSurvey(const planner::Plan& plan);
+  void warnOfSize();
   void kill(const std::vector<std::string>& operations);
   LaunchContext launchContext() const;
   LaunchEvents launchEvents() const;

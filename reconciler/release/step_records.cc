@@ -145,6 +145,10 @@ void forgetConfirmations(RunStatus& status) {
 
 void forgetFailures(RunStatus& status) {
   forgetHookFailures(status);
+  if (status.cluster.surveys > 0) {
+    ++status.cluster.round;
+    status.cluster.splits = 0;
+  }
   StepRecord& traffic = status.traffic.record;
   if (traffic.state == StepState::Failed || traffic.state == StepState::Unknown) {
     StepRecord fresh;

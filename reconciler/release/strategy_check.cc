@@ -5,6 +5,7 @@
 #include "reconciler/api/server.h"
 #include "reconciler/base/strings.h"
 #include "reconciler/planner/estimate.h"
+#include "reconciler/release/cluster/cluster_check.h"
 #include "reconciler/release/targets.h"
 
 namespace slipway::release {
@@ -106,6 +107,7 @@ Status checkStrategy(const Services& services, const std::string& ns, const Rele
     found.push_back(checkRoom(services, ns, spec, targets));
   }
   found.push_back(checkHooks(spec.hooks, targets));
+  found.push_back(checkCluster(spec, targets));
   if (moves && spec.traffic.has_value()) {
     found.push_back(checkTraffic(services, ns, spec));
   }

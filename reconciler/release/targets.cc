@@ -66,6 +66,20 @@ std::string labelOf(const ObjectMeta& server, const std::string& label) {
   return found == server.labels.end() ? "" : found->second;
 }
 
+// What the server is in the cluster, if there is one.
+void takeSeat(const ReleaseSpec& spec, const ObjectMeta& server, RunTarget& target) {
+  if (!spec.cluster.has_value()) {
+    return;
+  }
+  const ClusterSpec& cluster = *spec.cluster;
+  const std::string zone = labelOf(server, cluster.zoneLabel);
+  target.zone = target.zone.empty() ? zone : target.zone;
+  target.voter = hasLabels(server.labels, cluster.memberLabels);
+  if (const std::optional<TieBreaker>& breaker = cluster.tieBreaker; breaker.has_value() && target.voter) {
+    target.tieBreaker = breaker->zone.empty() ? hasLabels(server.labels, breaker->matchLabels) : zone == breaker->zone;
+  }
+}
+
 std::string secretValue(const Json& secret, std::string_view key) {
   const Json* value = secret.at({"data", key});
   std::string decoded;
@@ -100,6 +114,7 @@ Result<std::vector<RunTarget>> freezeTargets(const ApiReader& reader, const std:
         target.zone = labelOf(server, spec.strategy.rolling->zoneLabel);
         target.rank = labelOf(server, spec.strategy.rolling->orderByLabel);
       }
+      takeSeat(spec, server, target);
       out.push_back(std::move(target));
     }
   }

@@ -143,6 +143,8 @@ class Place:
     def port(self):
         return self.sshd.port
 
+    path = SshServer.path
+
 
 class SharedSshd(SshServer):
     """One sshd that is `count` servers: each has a loopback address, and by it a home directory, of its own."""

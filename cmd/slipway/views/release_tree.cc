@@ -242,6 +242,25 @@ std::vector<NamedStep> hooksOf(const Json& status) {
   return out;
 }
 
+// "web1 leads, web2 follows, web3 is down (refused)", as the members of a cluster said last; empty: they were not
+// asked.
+std::string membersText(const Json& status) {
+  const Json* members = status.at({"cluster", "members"});
+  std::vector<std::string> parts;
+  if (members == nullptr || !members->isObject()) {
+    return "";
+  }
+  for (const auto& [server, member] : members->asObject()) {
+    const std::string role = member.getString("role");
+    const std::string why = oneLine(member.getString("message"));
+    parts.push_back(cat(oneLine(server), role == "Leader" ? " leads"
+                                         : role == "Follower"
+                                             ? " follows"
+                                             : cat(" is down", why.empty() ? "" : cat(" (", why, ")"))));
+  }
+  return join(parts, ", ");
+}
+
 // "step 2 Successful: errors/rate 3/3 (0.01)", one for each analysis; the last number in brackets.
 std::vector<std::string> analysisTexts(const Json& status) {
   std::vector<std::string> out;
@@ -296,6 +315,7 @@ std::vector<std::string> runFacts(const Tree& tree, const Json& run, WallTime no
     add("skew     ", cat(status->getInt("skewMs"), "ms from the first switch to the last"));
   }
   add("traffic  ", trafficText(*status));
+  add("cluster  ", membersText(*status));
   for (const std::string& text : analysisTexts(*status)) {
     add("analysis ", text);
   }

@@ -68,6 +68,13 @@ ReleaseSpec rollingSpec() {
   return out;
 }
 
+// Three members, of which the one that leads goes last.
+ReleaseSpec clusterSpec() {
+  ReleaseSpec out = rollingSpec();
+  out.cluster.emplace().roleProbe.http.emplace().port = 8000;
+  return out;
+}
+
 // Without a request that must not be repeated: after a crash that one is a person's to decide.
 ReleaseSpec hookSpec(StrategyType type) {
   ReleaseSpec out = type == StrategyType::Rolling ? rollingSpec() : spec();
@@ -347,6 +354,9 @@ std::vector<Scenario> asked() {
        [](W w, L l) { nextBroken(w, l, "sick-2.0.0"); }},
       {"rolling", [](W w, L l) { established(w, l, rollingSpec()); }, next},
       {"rolling-verify-fails", [](W w, L l) { established(w, l, rollingSpec()); },
+       [](W w, L l) { nextBroken(w, l, "sick-2.0.0"); }},
+      {"cluster", [](W w, L l) { established(w, l, clusterSpec()); }, next},
+      {"cluster-verify-fails", [](W w, L l) { established(w, l, clusterSpec()); },
        [](W w, L l) { nextBroken(w, l, "sick-2.0.0"); }},
       {"hooks", [](W w, L l) { established(w, l, hookSpec(StrategyType::Atomic)); }, next},
       {"hooks-rolling-verify-fails", [](W w, L l) { established(w, l, hookSpec(StrategyType::Rolling)); },

@@ -168,6 +168,7 @@ void Checker::runCommitted(const Json& object) {
   const ReleaseRun before = std::exchange(known->second.run, std::move(*decoded));
   rolling_.committed(known->second.run, ports_.time.now());
   traffic_.committed(known->second.run);
+  cluster_.committed(known->second.run);
   decisionsStay(before, known->second.run);
   conditionsKeepTimes(before.status.conditions, known->second.run.status.conditions);
   markRun(before, known->second.run);
@@ -454,6 +455,7 @@ void Checker::linkMoved(SimHost& host, const HostScript& script, const std::stri
   movedBy_[run].insert(host.name());
   if (const ReleaseRun* mover = runOfOperation(request.operation)) {
     traffic_.touches(*mover, host.name(), stepOf(request.operation));
+    cluster_.flips(*mover, host.name(), request.kind == "undo");
   }
   if (request.kind == "switch") {
     if (const auto known = runs_.find(run); known != runs_.end()) {

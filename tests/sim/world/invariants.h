@@ -13,6 +13,7 @@
 #include "reconciler/api/run.h"
 #include "reconciler/ports/store.h"
 #include "tests/sim/host/sim_host.h"
+#include "tests/sim/world/cluster_law.h"
 #include "tests/sim/world/network.h"
 #include "tests/sim/world/rolling_law.h"
 #include "tests/sim/world/sim_store.h"
@@ -155,6 +156,7 @@ class Checker final : public HostObserver {
   std::map<std::string, std::set<std::string>>
       underWay_;                               // by run: handed over when it was decided to stop, not yet sent
   std::map<std::string, std::uint64_t> ends_;  // runs by how they ended
+  ClusterLaw cluster_{[this](int law, bool holds, const std::string& what) { require(law, holds, what); }};
   RollingLaw rolling_{[this](int law, bool holds, const std::string& what) { require(law, holds, what); }};
   TrafficLaw traffic_;
 };

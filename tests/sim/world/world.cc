@@ -179,6 +179,19 @@ Result<HttpClientResponse> World::answer(const std::string& address, int port) {
   return HttpClientResponse{bad ? 503 : 200, bad ? "unwell" : "ok"};
 }
 
+// What a member of a cluster says of itself. Leadership moves on its own; a member that leads and is unwell leaves the
+// cluster without a leader for as long.
+Result<HttpClientResponse> World::role(const std::string& address, int port) {
+  constexpr Duration kTerm = std::chrono::seconds(47);
+  Result<HttpClientResponse> own = answer(address, port);
+  if (!own || own->status != 200) {
+    return own;
+  }
+  const auto term = static_cast<std::size_t>(time_.now().time_since_epoch() / kTerm);
+  const bool leads = std::next(hosts_.begin(), static_cast<std::ptrdiff_t>(term % hosts_.size()))->first == address;
+  return HttpClientResponse{200, leads ? R"({"role":"leader"})" : R"({"role":"follower"})"};
+}
+
 // The share of errors of a version, /rate/<version>, as the metrics' server knows it.
 Result<HttpClientResponse> World::measured(const std::string& path) {
   if (faults_.strikes(56)) {
@@ -390,7 +403,9 @@ ControlLoop::Ports World::portsFor(bool main) {
                            }};
   SimHttp::Ports http{time_,
                       [this](const std::string& address, int port, const std::string& path) {
-                        return address == kMetricsHost ? measured(path) : answer(address, port);
+                        return address == kMetricsHost  ? measured(path)
+                               : path == "/raft/status" ? role(address, port)
+                                                        : answer(address, port);
                       },
                       [this] { return dice_.between(std::chrono::milliseconds(1), std::chrono::milliseconds(20)); },
                       [this, process = process_.get()] { return process_.get() == process && !dying_; }};

@@ -96,6 +96,7 @@ class World {
   void commandBegins(SimHost& host, const std::string& name);
   bool mixed(const App& app) const;
   Result<HttpClientResponse> answer(const std::string& address, int port);
+  Result<HttpClientResponse> role(const std::string& address, int port);
   Result<HttpClientResponse> answerHook(const std::string& address);
   Result<HttpClientResponse> measured(const std::string& path);
   SimStore::Sync sync();

@@ -18,6 +18,19 @@ TEST(Advice, WarnsOfSharedPathsOnSeveralServers) {
   EXPECT_EQ(found[0].line, 10U);
 }
 
+TEST(Advice, WarnsOfAnUnwiseNumberOfMembers) {
+  const auto cluster = [](const std::string& servers) {
+    return "apiVersion: slipway.dev/v1alpha1\nkind: Release\nmetadata: {name: shop}\nspec:\n"
+           "  source: {directory: {path: /src}}\n  destinations: [{name: nodes, servers: [" +
+           servers + "]}]\n  layout: {root: /srv/shop}\n  cluster: {roleProbe: {http: {}}}\n";
+  };
+  const auto found = adviseOn("r.yaml", cluster("a, b, c, d"));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].field, "spec.cluster");
+  EXPECT_EQ(found[0].line, 8U);
+  EXPECT_TRUE(adviseOn("r.yaml", cluster("a, b, c")).empty());
+}
+
 TEST(Advice, SaysNothingOfOneServerOrOfMalformedText) {
   EXPECT_TRUE(adviseOn("r.yaml", release("{name: web, server: web1}")).empty());
   EXPECT_TRUE(adviseOn("r.yaml", "a: [").empty());

@@ -66,6 +66,15 @@ TEST(ReleaseTree, IsTheSameLineWhileNothingButTimePasses) {
             renderRelease(release(), &run(), at("2026-01-01T00:00:20Z"), still));
 }
 
+TEST(ReleaseTree, ShowsWhatTheMembersOfAClusterSaid) {
+  Json current = run();
+  current["status"]["cluster"] = json(R"({"members":{"web1":{"role":"Follower"},"web2":{"role":"Leader"},
+      "web3":{"role":"Unknown","message":"got status 503"}}})");
+  EXPECT_NE(
+      render(release(), &current, kPlain).find("|- cluster  web1 follows, web2 leads, web3 is down (got status 503)\n"),
+      std::string::npos);
+}
+
 TEST(ReleaseTree, ShowsEveryStepWhenAsked) {
   TreeStyle all = kPlain;
   all.everyStep = true;

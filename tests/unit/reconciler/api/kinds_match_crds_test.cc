@@ -158,6 +158,13 @@ ReleaseSpec fullSpec() {
   hook.servers = {"web1"};
   hook.env = {{"A", "b"}};
   spec.hooks = {hook};
+  ClusterSpec& cluster = spec.cluster.emplace();
+  cluster.roleProbe.http.emplace().host = "h";
+  cluster.roleProbe.run = "role";
+  cluster.memberLabels = {{"a", "b"}};
+  cluster.minAvailable = 2;
+  cluster.tieBreaker = TieBreaker{"c", {{"a", "b"}}};
+  cluster.leaderLast = false;
   spec.traffic = TrafficSpec{ProxyType::HaProxy,
                              {"edge1"},
                              "shop",
@@ -196,10 +203,15 @@ AnalysisTemplateSpec fullTemplate() {
 
 TEST(KindsMatchCrds, ReleaseSpec) {
   std::set<std::string> value;
-  const std::set<std::string> maps{"build[].env",         "destinations[].selector.matchLabels",
-                                   "hooks[].env",         "hooks[].http.headers",
-                                   "process.systemd.env", "process.pm2.env",
-                                   "process.compose.env"};
+  const std::set<std::string> maps{"build[].env",
+                                   "destinations[].selector.matchLabels",
+                                   "hooks[].env",
+                                   "hooks[].http.headers",
+                                   "process.systemd.env",
+                                   "process.pm2.env",
+                                   "process.compose.env",
+                                   "cluster.quorum.members.matchLabels",
+                                   "cluster.tieBreaker.matchLabels"};
   collectValue(toJson(fullSpec()), "", maps, value);
   for (const Process& process : fullManagers()) {
     collectValue(Json::object({{"process", toJson(process)}}), "", maps, value);
@@ -238,6 +250,7 @@ TEST(KindsMatchCrds, DefaultsOfTheCrdAreTheDefaultsOfTheType) {
                       "canary":{"steps":[{"pause":{}}]}},
           "health":{"http":{},"exec":{"run":"x"},"process":{},"beforeSwitch":{"exec":{"run":"y"}}},
           "hooks":[{"name":"a","at":"Backup","http":{"url":"http://h/"}}],
+          "cluster":{"roleProbe":{"http":{}},"quorum":{}},
           "traffic":{"type":"caddy","service":"shop"}}})");
   const ReleaseSpec plain = *releaseSpecFromJson(*object.find("spec"));
   parsed->versions.front().schema->applyDefaults(object);
@@ -323,14 +336,15 @@ TEST(KindsMatchCrds, Run) {
   status.hooks["backup"].server = "web1";
   status.hooks["backup"].record = {StepState::Failed, 1,   2,   "op", "a", "b", "c", 5, "http", 3,
                                    "Timeout",         "m", "t", true};
+  status.cluster = {3, "at", {{"web1", {"Unknown", "candidate", "m"}}}, 1, 2, {{"web1", "web2"}}, {{"web2"}}};
   status.waits["after-batch-1"] = {"at", 1500};
   status.transitions = {{RunPhase::Pending, "a", "b", "c", "d"}};
-  RunTarget target{"web1", "web", "uid", true, "digest", "before", 7, "green", "blue", "a", "1", {}};
+  RunTarget target{"web1", "web", "uid", true, "digest", "before", 7, "green", "blue", "a", "1", {}, true, true};
   target.steps[StepKind::Prepare] = {StepState::Failed, 1, 2,         "op", "a", "b",  "c", 5,
                                      "fetch",           3, "Timeout", "m",  "t", true, 1,   2};
   status.targets = {target};
   value.clear();
-  collectValue(toJson(status), "", {"targets[].steps", "waits", "analyses", "hooks"}, value);
+  collectValue(toJson(status), "", {"targets[].steps", "waits", "analyses", "hooks", "cluster.members"}, value);
   std::erase_if(value, [](const std::string& path) { return path.starts_with("traffic.change."); });
   EXPECT_EQ(value, declared("releaserun.yaml", "status"));
 

@@ -56,6 +56,9 @@ class ScriptedProvider final : public Provider {
         const std::string id = request.operationId;
         waiting.emplace(id, std::pair(std::move(request), events));
       } else {
+        if (say) {
+          events.output(request, say(request));
+        }
         events.done(request, answerTo(request));
       }
     }
@@ -103,6 +106,7 @@ class ScriptedProvider final : public Provider {
   int looks = 0;
   std::vector<std::string> operations;  // likewise
   std::function<void(const StepRequest&)> onStart;
+  std::function<std::string(const StepRequest&)> say;  // what the target prints
   std::map<std::string, std::pair<StepRequest, StepEvents>> waiting;
 
  private:
