@@ -36,7 +36,7 @@ Result<Json> planOf(const Manifest& manifest, const ManifestReader& reader, cons
   run.release = release->meta.name;
   run.version = release->spec.version;
   run.spec = release->spec;
-  const auto waves = planner::preview(run, *targets);
+  const auto waves = planner::preview(run, *targets, reader.liveGroup({ns, release->meta.name}));
   text += planText(*release, *targets, waves);
   return planJson(*release, *targets, waves);
 }
@@ -69,6 +69,12 @@ Result<ObjectPtr> ManifestReader::get(const Kind& kind, const ObjectKey& key) co
     return object.status();
   }
   return std::make_shared<const Json>(std::move(*object));
+}
+
+std::string ManifestReader::liveGroup(const ObjectKey& release) const {
+  const auto object = api_ == nullptr ? Result<Json>(Code::NotFound, "") : api_->get(kRelease, release);
+  const Json* group = object ? object->at({"status", "liveGroup"}) : nullptr;
+  return group != nullptr && group->isString() ? group->asString() : std::string();
 }
 
 Result<ObjectList> ManifestReader::list(const Kind& kind, const std::string& ns) const {

@@ -17,6 +17,8 @@ class ManifestReader final : public ApiReader {
   ManifestReader(const std::vector<Manifest>& manifests, std::string defaultNamespace, client::ApiClient* api);
   Result<ObjectPtr> get(const Kind& kind, const ObjectKey& key) const override;
   Result<ObjectList> list(const Kind& kind, const std::string& ns) const override;
+  // Of the Release as the controller knows it; empty: it does not, or nobody asks it.
+  std::string liveGroup(const ObjectKey& release) const;
 
  private:
   std::string ns_;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kWeighted = "weighted_round_robin";
 constexpr std::string_view kRepeated = "round_robin";
+constexpr std::string_view kCookie = "cookie";
 constexpr std::size_t kMostRepeated = 1000;
 constexpr std::string_view kIdle = "3s";
 
@@ -70,12 +71,35 @@ std::string policyOf(const Json& handler) {
   return policy != nullptr && policy->isString() ? policy->asString() : "";
 }
 
+// What shares out those that come without a cookie.
+std::string sharingPolicyOf(const Json& handler) {
+  const std::string policy = policyOf(handler);
+  if (policy != kCookie) {
+    return policy;
+  }
+  // Without a fallback it takes one by chance, so that each gets as much as it stands there often.
+  const Json* fallback = handler.at({"load_balancing", "selection_policy", "fallback", "policy"});
+  return fallback != nullptr && fallback->isString() ? fallback->asString() : std::string(kRepeated);
+}
+
+Stickiness stickyOf(const Json& handler) {
+  Stickiness out;
+  const Json* policy = handler.at({"load_balancing", "selection_policy"});
+  if (policy != nullptr && policyOf(handler) == kCookie) {
+    out.cookie = policy->getString("name", "lb");
+    out.maxAge = Duration(policy->getInt("max_age", 0));
+  }
+  return out;
+}
+
 // The backends of the handler in the order in which they stand there, each once, with how often it stands there.
 std::vector<BackendState> listed(const Json& handler) {
   std::vector<BackendState> out;
   const Json* upstreams = handler.find("upstreams");
-  const Json* weights = handler.at({"load_balancing", "selection_policy", "weights"});
-  const bool weighted = policyOf(handler) == kWeighted && weights != nullptr && weights->isArray();
+  const Json* weights = policyOf(handler) == kCookie
+                            ? handler.at({"load_balancing", "selection_policy", "fallback", "weights"})
+                            : handler.at({"load_balancing", "selection_policy", "weights"});
+  const bool weighted = sharingPolicyOf(handler) == kWeighted && weights != nullptr && weights->isArray();
   for (std::size_t i = 0; upstreams != nullptr && upstreams->isArray() && i < upstreams->asArray().size(); ++i) {
     const std::string dial = upstreams->asArray()[i].getString("dial");
     BackendState* known = findBackend(out, dial);
@@ -110,7 +134,7 @@ std::vector<int> smallest(std::vector<int> weights) {
 // asked for where only their ratio is written.
 std::vector<BackendState> configuredOf(const Json& handler, const std::optional<Record>& record) {
   std::vector<BackendState> out = listed(handler);
-  const std::string policy = policyOf(handler);
+  const std::string policy = sharingPolicyOf(handler);
   // A record that is an intent only says nothing about a handler that was never as we write it.
   if (!record || (!record->settled && policy != kWeighted && policy != kRepeated)) {
     return out;
@@ -177,6 +201,21 @@ void closeIdleSoon(Json& handler) {
   }
 }
 
+// The policy, for those that come without the cookie.
+Json withCookie(Json policy, const Stickiness& stickiness, bool repeated) {
+  if (stickiness.cookie.empty()) {
+    return policy;
+  }
+  Json out = Json::object({{"policy", kCookie}, {"name", stickiness.cookie}});
+  if (stickiness.maxAge > Duration(0)) {
+    out["max_age"] = stickiness.maxAge.count();
+  }
+  if (!repeated) {
+    out["fallback"] = std::move(policy);
+  }
+  return out;
+}
+
 Json handlerWith(const TrafficSpec& spec, const Json& handler, const Wanted& wanted, bool repeated) {
   Json out = handler;
   std::vector<int> weights;
@@ -200,6 +239,9 @@ Json handlerWith(const TrafficSpec& spec, const Json& handler, const Wanted& wan
   } else if (total > 0) {
     Json::Array list;
     for (const BackendState& state : wanted.backends) {
+      if (state.weight == 0 && !wanted.stickiness.cookie.empty()) {
+        continue;  // a cookie would still lead to it
+      }
       upstreams.push_back(upstreamOf(handler, state));
       list.emplace_back(state.weight);
     }
@@ -210,7 +252,7 @@ Json handlerWith(const TrafficSpec& spec, const Json& handler, const Wanted& wan
     }
   }
   out["upstreams"] = std::move(upstreams);
-  out["load_balancing"]["selection_policy"] = std::move(policy);
+  out["load_balancing"]["selection_policy"] = withCookie(std::move(policy), wanted.stickiness, repeated);
   return out;
 }
 
@@ -237,6 +279,7 @@ class Caddy final : public Dialect {
     out.configured = configuredOf(answers->handler, look.record);
     sortByName(out.configured);
     out.running = out.configured;
+    out.stickiness = look.record ? stickyOf(answers->handler) : Stickiness();
     for (BackendState& state : out.running) {
       state.connections = requests(answers->upstreams, state.backend);
       if (state.connections < 0) {
@@ -255,10 +298,10 @@ class Caddy final : public Dialect {
       return Status(Code::Conflict,
                     cat(turn.spec.filePath(), " is not what Caddy runs: load it, or name another file"));
     }
-    if (turn.wanted.sameAs(turn.sight.configured)) {
+    if (turn.sight.says(turn.wanted)) {
       return inStep(turn.spec, turn.look, *answers) ? std::optional<Next>() : fileNext(turn, *answers);
     }
-    const bool known = turn.look.record && policyOf(answers->handler) == kRepeated;
+    const bool known = turn.look.record && sharingPolicyOf(answers->handler) == kRepeated;
     const Json handler = handlerWith(turn.spec, answers->handler, turn.wanted, turn.refusals > 0 || known);
     if (handler == answers->handler) {
       // Only what the record says differs: a backend without weight, or without a name so far.
@@ -292,8 +335,12 @@ class Caddy final : public Dialect {
     if (http->status == 412) {
       return {Code::Conflict, "the configuration was changed by somebody else a moment ago"};
     }
-    const bool old =
-        http->body.find(kWeighted) != std::string::npos || http->body.find("stream_close_delay") != std::string::npos;
+    if (http->body.find("max_age") != std::string::npos) {
+      return {Code::Invalid, "stickiness.maxAge: this Caddy sets no age of its cookie (2.10 does): leave it out"};
+    }
+    const bool old = http->body.find("fallback") != std::string::npos ||
+                     http->body.find(kWeighted) != std::string::npos ||
+                     http->body.find("stream_close_delay") != std::string::npos;
     if (old && turn.refusals == 0) {
       return Status::ok();
     }

@@ -13,6 +13,7 @@ namespace slipway::traffic {
 struct Wanted {
   std::vector<BackendState> backends;  // in order of name; backend, weight and writer count
   std::string draining;                // a backend that is emptied
+  Stickiness stickiness;
   bool sameAs(const std::vector<BackendState>& other) const;
 };
 
@@ -24,6 +25,9 @@ struct Sight {
   std::vector<BackendState> running;     // what the proxy does, likewise
   std::string problem;                   // why the proxy is not seen to run what is configured; empty: it is
   bool edited = false;                   // the running proxy was changed past its configuration
+  Stickiness stickiness;                 // that the configuration has from us; a difference is a problem
+  // Whether the configuration says what is wanted.
+  bool says(const Wanted& wanted) const { return wanted.sameAs(configured) && wanted.stickiness == stickiness; }
 };
 
 // One round on the way to what is wanted.

@@ -96,10 +96,14 @@ class HaProxy final : public Dialect {
     std::string file = *turn.look.file;
     bool reload = turn.refusals >= kPatience;
     const std::vector<Sections> all = sections(turn.spec, file);
+    if (const Status status = mayStick(turn, all.front()); !status) {
+      return status;
+    }
     for (std::size_t i = 0; i < all.size(); ++i) {
       const HaProxySection section = all[i].section.value_or(newSection(all[i], file));
-      const std::string text = withHaProxyServers(section, turn.wanted.backends, all[i].write);
-      reload = reload || !all[i].section || rolesDiffer(section, turn.wanted, all[i].write);
+      const std::string text = withHaProxyServers(section, turn.wanted.backends, turn.wanted.stickiness, all[i].write);
+      reload = reload || !all[i].section || rolesDiffer(section, turn.wanted, all[i].write) ||
+               (!all[i].write && cookiesDiffer(section, turn.wanted));
       replaceSection(file, all[i].name, section, text);
       const std::optional<HaProxySection> after = findHaProxySection(file, all[i].name);
       Result<std::vector<RuntimeServer>> running = runtime(turn.look, i);
@@ -214,8 +218,23 @@ class HaProxy final : public Dialect {
     if (const std::string problem = difference(*one.section, *servers, running); !problem.empty()) {
       out.problem = problem;
       out.edited = true;
+    } else if (!one.write) {
+      out.problem = cookieProblem(*one.section, *servers);
     }
+    out.stickiness = one.write ? out.stickiness : one.section->stickiness;
     return Status::ok();
+  }
+
+  // Whether the running proxy knows the cookie and who has it.
+  static std::string cookieProblem(const HaProxySection& section, const std::vector<RuntimeServer>& running) {
+    for (const RuntimeServer& server : running) {
+      const std::string should = section.stickiness.cookie.empty() ? "" : server.name;
+      const bool ours = server.cookie == server.name || server.cookie.empty();
+      if (section.otherCookie.empty() && ours && server.cookie != should) {
+        return cat("HAProxy runs ", should.empty() ? "with" : "without", " the cookie of server ", server.name);
+      }
+    }
+    return {};
   }
 
   static void takeBackends(const Sections& one, const std::vector<BackendState>& running, Sight& out) {
@@ -272,6 +291,20 @@ class HaProxy final : public Dialect {
            });
   }
 
+  // A cookie, and a server that has one, take a reload: no command sets it.
+  static bool cookiesDiffer(const HaProxySection& section, const Wanted& wanted) {
+    return section.stickiness != wanted.stickiness ||
+           (!wanted.stickiness.cookie.empty() && section.servers.size() != wanted.backends.size());
+  }
+
+  static Status mayStick(const Turn& turn, const Sections& one) {
+    if (turn.wanted.stickiness.cookie.empty() || !one.section || one.section->otherCookie.empty()) {
+      return Status::ok();
+    }
+    return {Code::Conflict, cat("backend ", one.name, " has a cookie of its own (", printable(one.section->otherCookie),
+                                "): leave stickiness out, or remove that line")};
+  }
+
   // What brings the running section to what the file will say: first who gets more, so that there is always somebody
   // for the next request, then who gets less or leaves.
   static void commands(const Sections& one, const HaProxySection& after, const std::vector<RuntimeServer>& running,
@@ -294,7 +327,8 @@ class HaProxy final : public Dialect {
         side.push_back(
             command(cat("set server ", place, " addr ", wanted.backend.address, " port ", wanted.backend.port), "*"));
       }
-      adjust(place, wanted.weight, server, turn.wanted.draining == server.name, side);
+      const bool away = wanted.weight == 0 && !turn.wanted.stickiness.cookie.empty();
+      adjust(place, wanted.weight, server, {turn.wanted.draining == server.name, away}, side);
     }
     for (const HaProxyServer& server : after.servers) {
       if (std::none_of(running.begin(), running.end(),
@@ -305,10 +339,19 @@ class HaProxy final : public Dialect {
     out.insert(out.end(), less.begin(), less.end());
   }
 
-  static void adjust(const std::string& place, int weight, const RuntimeServer& server, bool drain,
+  struct Leaving {
+    bool drain = false;
+    bool away = false;  // not even with a cookie
+  };
+
+  static void adjust(const std::string& place, int weight, const RuntimeServer& server, Leaving leaving,
                      std::vector<Exchange>& out) {
+    const bool drain = leaving.drain && !leaving.away;
     if (server.weight != weight) {
       out.push_back(command(cat("set server ", place, " weight ", weight)));
+    }
+    if (leaving.away && !server.maintenance) {
+      out.push_back(command(cat("set server ", place, " state maint")));
     }
     if (drain && !server.draining) {
       out.push_back(command(cat("set server ", place, " state drain")));

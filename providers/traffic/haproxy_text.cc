@@ -74,10 +74,72 @@ HaProxyServer serverOf(const std::vector<std::string>& words) {
   return out;
 }
 
-std::string serverLine(const BackendState& state, const std::vector<std::string>& options, bool writeBackend) {
+constexpr std::string_view kOurCookie = "# set by Slipway";
+
+std::string cookieLine(const Stickiness& stickiness) {
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(stickiness.maxAge).count();
+  return cat(kOwnLines, "cookie ", stickiness.cookie, " insert indirect nocache httponly",
+             age > 0 ? cat(" maxlife ", age, "s") : std::string(), " ", kOurCookie, "\n");
+}
+
+// `cookie NAME …`, of ours or of a person's own.
+void takeCookie(const std::vector<std::string>& words, std::string_view line, HaProxySection& section) {
+  if (line.find(kOurCookie) == std::string_view::npos) {
+    section.otherCookie = trim(line);
+    return;
+  }
+  section.stickiness.cookie = words[1];
+  const auto age = std::find(words.begin(), words.end(), "maxlife");
+  if (age != words.end() && age + 1 != words.end()) {
+    section.stickiness.maxAge = std::chrono::seconds(number(*(age + 1)));
+  }
+}
+
+// Whether a line that is none of a server stays as it is.
+bool takeLine(const std::vector<std::string>& words, std::string_view line, HaProxySection& section) {
+  if (words.size() >= 2 && words[0] == "cookie") {
+    takeCookie(words, line, section);
+    return line.find(kOurCookie) == std::string_view::npos;
+  }
+  if (!words.empty() && words[0] == "default-server") {
+    section.defaults.insert(section.defaults.end(), words.begin() + 1, words.end());
+  }
+  return true;
+}
+
+// What the cookie has put into the lines of servers.
+void dropCookieWords(HaProxySection& section) {
+  for (HaProxyServer& server : section.servers) {
+    std::vector<std::string>& options = server.options;
+    for (std::size_t i = 0; i + 1 < options.size(); ++i) {
+      if (options[i] == "cookie" && options[i + 1] == server.state.backend.name) {
+        options.erase(options.begin() + static_cast<std::ptrdiff_t>(i),
+                      options.begin() + static_cast<std::ptrdiff_t>(i) + 2);
+        break;
+      }
+    }
+    if (server.state.weight == 0) {
+      std::erase(options, "disabled");
+    }
+  }
+}
+
+void endSection(std::string_view text, HaProxySection& section) {
+  section.text = text;
+  if (!section.stickiness.cookie.empty()) {
+    dropCookieWords(section);
+  }
+}
+
+std::string serverLine(const BackendState& state, const std::vector<std::string>& options, bool sticky,
+                       bool writeBackend) {
   std::string out = cat(kOwnLines, "server ", state.backend.name, " ", hostPort(state.backend));
   for (const std::string& option : options) {
     out += " " + option;
+  }
+  if (sticky) {
+    // With weight 0 alone a cookie would still lead to it.
+    out += cat(" cookie ", state.backend.name, state.weight == 0 ? " disabled" : "");
   }
   out += cat(" weight ", writeBackend ? std::min(state.weight, 1) : state.weight);
   return out + (writeBackend && !state.writer ? " backup" : "");
@@ -116,8 +178,8 @@ std::optional<HaProxySection> findHaProxySection(std::string_view file, const st
     const std::vector<std::string> words = wordsOf(trim(line));
     if (!words.empty() && std::find(kSections.begin(), kSections.end(), words[0]) != kSections.end()) {
       if (inside) {
-        found->text = file.substr(begin, at - begin);
         found->after = file.substr(at);
+        endSection(file.substr(begin, at - begin), *found);
         return found;
       }
       inside = words.size() >= 2 && words[1] == name && (words[0] == "backend" || words[0] == "listen");
@@ -131,21 +193,20 @@ std::optional<HaProxySection> findHaProxySection(std::string_view file, const st
       found->serversAt = found->servers.empty() ? found->lines.size() : found->serversAt;
       found->servers.push_back(serverOf(words));
     } else if (inside) {
-      if (!words.empty() && words[0] == "default-server") {
-        found->defaults.insert(found->defaults.end(), words.begin() + 1, words.end());
+      if (takeLine(words, line, *found)) {
+        found->lines.emplace_back(line);
       }
-      found->lines.emplace_back(line);
     }
     at = end;
   }
   if (inside) {
-    found->text = file.substr(begin);
+    endSection(file.substr(begin), *found);
   }
   return found;
 }
 
 std::string withHaProxyServers(const HaProxySection& section, const std::vector<BackendState>& backends,
-                               bool writeBackend) {
+                               const Stickiness& stickiness, bool writeBackend) {
   // Without servers of its own: after the last line that says something.
   std::size_t place = section.serversAt;
   if (section.servers.empty()) {
@@ -154,12 +215,14 @@ std::string withHaProxyServers(const HaProxySection& section, const std::vector<
       --place;
     }
   }
-  std::string servers;
+  const bool sticky = !stickiness.cookie.empty() && !writeBackend;
+  std::string servers = sticky ? cookieLine(stickiness) : std::string();
   for (const BackendState& state : backends) {
     const auto old = std::find_if(section.servers.begin(), section.servers.end(), [&](const HaProxyServer& server) {
       return server.state.backend.name == state.backend.name;
     });
-    servers += serverLine(state, old == section.servers.end() ? commonOptions(section) : old->options, writeBackend);
+    servers +=
+        serverLine(state, old == section.servers.end() ? commonOptions(section) : old->options, sticky, writeBackend);
     servers += "\n";
   }
   std::string out = section.head;
@@ -214,6 +277,7 @@ Result<std::vector<RuntimeServer>> parseRuntime(const std::string& state, const 
                         : row["status"].starts_with("DOWN") ? "down"
                         : row["status"].starts_with("UP")   ? "up"
                                                             : lowerAscii(row["status"]);
+        server.cookie = row["cookie"];
       }
     }
   }

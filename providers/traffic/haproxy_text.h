@@ -25,15 +25,17 @@ struct HaProxySection {
   std::size_t serversAt = 0;       // where in `lines` the servers belong
   std::vector<HaProxyServer> servers;
   std::vector<std::string> defaults;  // words of its default-server lines
+  Stickiness stickiness;              // that we have set; its line is in none of `lines`, its words in no `options`
+  std::string otherCookie;            // a cookie line of a person's own
 };
 
 // The section of this name; nothing when the file has none.
 std::optional<HaProxySection> findHaProxySection(std::string_view file, const std::string& name);
 
-// The section with these servers in place of its own; everything else in it is kept. With `writer` set they are those
-// of a write backend: all but one are backups, and weights are 0 or 1.
+// The section with these servers in place of its own, and this cookie; everything else in it is kept. Those of a write
+// backend: all but one are backups, weights are 0 or 1, and there is no cookie.
 std::string withHaProxyServers(const HaProxySection& section, const std::vector<BackendState>& backends,
-                               bool writeBackend);
+                               const Stickiness& stickiness, bool writeBackend);
 
 // Options for a server that is new: what the others have, save what belongs to one server alone.
 std::vector<std::string> commonOptions(const HaProxySection& section);
@@ -48,6 +50,7 @@ struct RuntimeServer {
   bool maintenance = false;
   int sessions = 0;
   std::string health;
+  std::string cookie;  // by which a visitor comes back
 };
 
 // From what `show servers state` and `show stat` answer. Invalid, with its words, when they are no such answers.

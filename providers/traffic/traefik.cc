@@ -1,6 +1,7 @@
 // Traefik: a file of our own for its file provider, with a weighted service over one service for each backend; what it
 // made of that is read from its API.
 #include <algorithm>
+#include <cstdlib>
 
 #include "providers/traffic/dialect.h"
 #include "providers/traffic/http_text.h"
@@ -103,12 +104,51 @@ std::vector<BackendState> runningOf(const Services& services, const std::string&
   return out;
 }
 
+constexpr std::string_view kStickyName = "        sticky:\n          cookie:\n            name: \"";
+constexpr std::string_view kStickyAge = "            maxAge: ";
+
+std::string stickyBlock(const Stickiness& stickiness) {
+  if (stickiness.cookie.empty()) {
+    return {};
+  }
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(stickiness.maxAge).count();
+  return cat(kStickyName, stickiness.cookie, "\"\n            httpOnly: true\n",
+             age > 0 ? cat(kStickyAge, age, "\n") : std::string());
+}
+
+// From a file that we have written.
+Stickiness stickyOf(const std::string& file) {
+  Stickiness out;
+  const std::size_t name = file.find(kStickyName);
+  if (name == std::string::npos) {
+    return out;
+  }
+  const std::size_t from = name + kStickyName.size();
+  out.cookie = file.substr(from, file.find('"', from) - from);
+  if (const std::size_t age = file.find(kStickyAge); age != std::string::npos) {
+    out.maxAge = std::chrono::seconds(std::strtol(file.c_str() + age + kStickyAge.size(), nullptr, 10));
+  }
+  return out;
+}
+
+// As Traefik has it.
+Stickiness runningStickiness(const Services& services, const std::string& name) {
+  Stickiness out;
+  const auto service = services.find(cat(name, "@file"));
+  const Json* cookie = service == services.end() ? nullptr : service->second.at({"weighted", "sticky", "cookie"});
+  if (cookie != nullptr && cookie->isObject()) {
+    out.cookie = cookie->getString("name");
+    out.maxAge = std::chrono::seconds(cookie->getInt("maxAge", 0));
+  }
+  return out;
+}
+
 std::string render(const TrafficSpec& spec, const std::string& application, const Wanted& wanted) {
   const std::string& name = spec.service;
   std::string out =
       cat("# Written by Slipway for ", application, ". It does not overwrite what is changed here by hand, and\n",
-          "# changes nothing until that is settled.\nhttp:\n  services:\n    \"", name,
-          "\":\n      weighted:\n        services:", wanted.backends.empty() ? " []" : "", "\n");
+          "# changes nothing until that is settled.\nhttp:\n  services:\n    \"", name, "\":\n      weighted:\n",
+          stickyBlock(wanted.stickiness), "        services:", wanted.backends.empty() ? " []" : "", "\n");
   for (const BackendState& state : wanted.backends) {
     out += cat("          - name: \"", name, "-", state.backend.name, "\"\n            weight: ", state.weight, "\n");
   }
@@ -155,9 +195,11 @@ class Traefik final : public Dialect {
     }
     out.configured = out.running;
     // The file is as we wrote it, or wrote it last but one: what it says is in the record.
-    if (look.record && out.managed == render(spec, look.record->application, recorded(*look.record))) {
-      out.configured = recorded(*look.record).backends;
-      if (!Wanted{.backends = out.configured}.sameAs(out.running)) {
+    const Stickiness sticky = stickyOf(out.managed);
+    if (look.record && out.managed == render(spec, look.record->application, recorded(*look.record, sticky))) {
+      out.configured = recorded(*look.record, sticky).backends;
+      out.stickiness = sticky;
+      if (!recorded(*look.record, sticky).sameAs(out.running) || runningStickiness(*services, spec.service) != sticky) {
         out.problem = cat("Traefik has not taken up ", spec.filePath(), " yet (does its file provider watch it?)");
       }
     }
@@ -172,7 +214,7 @@ class Traefik final : public Dialect {
       }
     }
     const std::string content = render(turn.spec, turn.application, turn.wanted);
-    if (content == old && turn.wanted.sameAs(turn.sight.configured)) {
+    if (content == old && turn.sight.says(turn.wanted)) {
       return std::optional<Next>();
     }
     Next out;
@@ -202,8 +244,9 @@ class Traefik final : public Dialect {
   Status judge(const Turn&, const Answer& answer) const override { return answer.status; }
 
  private:
-  static Wanted recorded(const Record& record) {
+  static Wanted recorded(const Record& record, const Stickiness& stickiness) {
     Wanted out;
+    out.stickiness = stickiness;
     for (std::size_t i = 0; i < record.backends.size(); ++i) {
       out.backends.push_back({.backend = record.backends[i], .weight = record.weights[i]});
     }

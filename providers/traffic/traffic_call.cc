@@ -140,6 +140,7 @@ void TrafficCall::observe() {
   observed_.version = digestOf(sight_.managed);
   observed_.owned = look_.record.has_value();
   observed_.backends = sight_.running;
+  observed_.stickiness = sight_.stickiness;
   observed_.live = sight_.problem.empty() && !look_.interrupted;
   observed_.problem =
       look_.interrupted ? "a change was interrupted before the proxy was asked about it" : sight_.problem;
@@ -182,7 +183,7 @@ Status TrafficCall::decide() {
   if (restores()) {
     return Status::ok();
   }
-  Result<Wanted> wanted = wantedAfter(request_, sight_.configured);
+  Result<Wanted> wanted = wantedAfter(request_, sight_);
   if (!wanted) {
     return wanted.status();
   }
@@ -194,8 +195,7 @@ bool TrafficCall::reached() const {
   if (restores()) {
     return !look_.record && (!changed_ || sight_.problem.empty());
   }
-  return wanted_->sameAs(sight_.configured) && wanted_->sameAs(sight_.running) && sight_.problem.empty() &&
-         !look_.interrupted;
+  return sight_.says(*wanted_) && wanted_->sameAs(sight_.running) && sight_.problem.empty() && !look_.interrupted;
 }
 
 void TrafficCall::proceed() {

@@ -54,6 +54,21 @@ Status checkBackend(const TrafficBackend& backend) {
               "must be 1 to 65535");
 }
 
+Status checkStickiness(const TrafficSpec& spec, const Stickiness& stickiness) {
+  if (stickiness.cookie.empty()) {
+    return Status::ok();
+  }
+  if (spec.type == ProxyType::Nginx) {
+    return {Code::Invalid, "stickiness: open source nginx sets no cookie of its own: use haproxy, caddy or traefik"};
+  }
+  const bool token = stickiness.cookie.size() <= 64 && std::all_of(stickiness.cookie.begin(), stickiness.cookie.end(),
+                                                                   [](char c) { return isWordChar(c) && c != '.'; });
+  SLIPWAY_RETURN_IF_ERROR(
+      must(token, "name of the cookie", stickiness.cookie, "must be 1 to 64 letters, digits, '_', '-'"));
+  return must(stickiness.maxAge % std::chrono::seconds(1) == Duration(0) && stickiness.maxAge >= Duration(0),
+              "age of the cookie", formatDuration(stickiness.maxAge), "must be whole seconds");
+}
+
 Status noBackend(const TrafficSpec& spec, const std::string& name, const std::vector<BackendState>& now) {
   std::vector<std::string> names;
   for (const BackendState& state : now) {
@@ -78,6 +93,7 @@ struct Planner {
       }
       state->weight = weight;
     }
+    wanted.stickiness = action.stickiness;
     return Status::ok();
   }
   Status operator()(const AddBackend& action) const {
@@ -161,6 +177,7 @@ Status checkRequest(const TrafficRequest& request) {
       SLIPWAY_RETURN_IF_ERROR(must(weight >= 0 && weight <= kMaxBackendWeight, cat("weight of ", name),
                                    std::to_string(weight), cat("must be 0 to ", kMaxBackendWeight)));
     }
+    SLIPWAY_RETURN_IF_ERROR(checkStickiness(spec, weights->stickiness));
   }
   if (const auto* add = std::get_if<AddBackend>(&request.action)) {
     SLIPWAY_RETURN_IF_ERROR(checkBackend(add->backend));
@@ -171,8 +188,8 @@ Status checkRequest(const TrafficRequest& request) {
   return Status::ok();
 }
 
-Result<Wanted> wantedAfter(const TrafficRequest& request, const std::vector<BackendState>& now) {
-  Wanted wanted{.backends = now};
+Result<Wanted> wantedAfter(const TrafficRequest& request, const Sight& now) {
+  Wanted wanted{.backends = now.configured, .draining = {}, .stickiness = now.stickiness};
   if (const Status status = std::visit(Planner{request.spec, wanted}, request.action); !status) {
     return status;
   }

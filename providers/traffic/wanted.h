@@ -8,7 +8,7 @@ namespace slipway::traffic {
 Status checkRequest(const TrafficRequest& request);
 
 // What the service shall be after the action. Refusals as TrafficResult says. Not for ReadTraffic and RestoreTraffic.
-Result<Wanted> wantedAfter(const TrafficRequest& request, const std::vector<BackendState>& now);
+Result<Wanted> wantedAfter(const TrafficRequest& request, const Sight& now);
 
 // "ADDRESS:PORT", an IPv6 address in brackets.
 std::string hostPort(const TrafficBackend& backend);

@@ -157,6 +157,7 @@ struct ReleaseHistoryEntry {
   std::string finishedAt;
   bool bad = false;  // rolled back from: never a target of "previous" again
   std::string badReason;
+  std::string analysis = {};  // what its analyses came to: "step 2 Successful, step 4 Failed"; empty: it had none
   bool operator==(const ReleaseHistoryEntry&) const = default;
 };
 
@@ -188,7 +189,8 @@ struct ReleaseStatus {
   std::string identity;  // canonical hash of what the last attempt was made from
   std::string currentRun;
   std::string lastOutcome;
-  std::string drift;  // None, Drifted, Unknown
+  std::string drift;      // None, Drifted, Unknown
+  std::string liveGroup;  // of spec.strategy.blueGreen.groups: the one that has the traffic; empty: none yet
   std::int64_t runCounter = 0;
   std::vector<ReleaseHistoryEntry> history;
   std::map<std::string, HandledRequest> handledRequests;  // by verb

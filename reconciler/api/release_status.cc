@@ -20,6 +20,7 @@ void readHistory(const Json* json, std::vector<ReleaseHistoryEntry>& out) {
     reader.read("finishedAt", entry.finishedAt);
     reader.read("bad", entry.bad);
     reader.read("badReason", entry.badReason);
+    reader.read("analysis", entry.analysis);
     out.push_back(std::move(entry));
   }
 }
@@ -41,6 +42,7 @@ void readStatus(const Json* json, ReleaseStatus& out) {
   status.read("currentRun", out.currentRun);
   status.read("lastOutcome", out.lastOutcome);
   status.read("drift", out.drift);
+  status.read("liveGroup", out.liveGroup);
   status.read("runCounter", out.runCounter);
   readHistory(status.child("history"), out.history);
   if (const Json* handled = status.child("handledRequests"); handled != nullptr && handled->isObject()) {
@@ -67,6 +69,7 @@ Json historyToJson(const std::vector<ReleaseHistoryEntry>& history) {
       item["bad"] = true;
       putText(item, "badReason", entry.badReason);
     }
+    putText(item, "analysis", entry.analysis);
     out.push_back(std::move(item));
   }
   return out;
@@ -115,6 +118,7 @@ Json toJson(const ReleaseStatus& status) {
   putText(out, "currentRun", status.currentRun);
   putText(out, "lastOutcome", status.lastOutcome);
   putText(out, "drift", status.drift);
+  putText(out, "liveGroup", status.liveGroup);
   if (status.runCounter > 0) {
     out["runCounter"] = status.runCounter;
   }

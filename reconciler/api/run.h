@@ -108,6 +108,7 @@ struct RunTarget {
   std::string slotBefore;  // and where the live one is; empty: there is none
   std::string zone;        // value of the label that spec.strategy.rolling.zoneLabel names, or spec.cluster.zoneLabel
   std::string rank;        // likewise orderByLabel
+  std::string group;       // of spec.strategy.blueGreen.groups, that it belongs to
   std::map<StepKind, StepRecord> steps;
   bool voter = false;       // with spec.cluster: counts for the quorum
   bool tieBreaker = false;  // likewise: decides where the zones are even
@@ -125,9 +126,10 @@ struct RunDecisions {
   std::string revertMessage;
   std::string abort;  // when an abort was accepted
   std::string abortReason;
-  std::string pausedAt;     // set while paused, by request or by onPartialSwitch: Hold
-  std::string promoteFull;  // when it was asked to leave out the steps that are left
-  int promotedStep = -1;    // the pause that somebody ended by promoting, counted from 0
+  std::string pausedAt;      // set while paused, by request or by onPartialSwitch: Hold
+  std::string promoteFull;   // when it was asked to leave out the steps that are left
+  std::string sourceFailed;  // why the source could not be fetched, for good
+  int promotedStep = -1;     // the pause that somebody ended by promoting, counted from 0
   bool operator==(const RunDecisions&) const = default;
 };
 
@@ -203,6 +205,7 @@ struct RunStatus {
   std::map<std::string, RunWait> waits;  // by the plan's name for them
   int canaryStep = 0;                    // steps of the canary that are behind
   TrafficChange traffic;
+  std::string liveGroup;  // of the server groups, the one that had the traffic when the run was made; empty: none yet
   std::map<std::string, AnalysisRecord> analyses;  // by the number of the step
   // By "<hook>", "<hook>/<server>" where it runs on each, "<hook>/<server>/back" where a server is taken back.
   std::map<std::string, HookRecord> hooks;

@@ -105,6 +105,7 @@ RunTarget targetFromJson(const Json& json) {
   fields.read("slotBefore", out.slotBefore);
   fields.read("zone", out.zone);
   fields.read("rank", out.rank);
+  fields.read("group", out.group);
   fields.read("voter", out.voter);
   fields.read("tieBreaker", out.tieBreaker);
   if (const Json* steps = fields.child("steps"); steps != nullptr && steps->isObject()) {
@@ -148,6 +149,7 @@ Json toJson(const RunTarget& target) {
   putText(out, "slotBefore", target.slotBefore);
   putText(out, "zone", target.zone);
   putText(out, "rank", target.rank);
+  putText(out, "group", target.group);
   if (target.voter) {
     out["voter"] = true;
   }
@@ -189,6 +191,7 @@ void readDecisions(const Json* json, RunDecisions& out) {
   fields.read("pausedAt", out.pausedAt);
   fields.read("promoteFull", out.promoteFull);
   fields.read("promotedStep", out.promotedStep);
+  fields.read("sourceFailed", out.sourceFailed);
 }
 
 Json toJson(const RunDecisions& decisions) {
@@ -201,6 +204,7 @@ Json toJson(const RunDecisions& decisions) {
   putText(out, "abortReason", decisions.abortReason);
   putText(out, "pausedAt", decisions.pausedAt);
   putText(out, "promoteFull", decisions.promoteFull);
+  putText(out, "sourceFailed", decisions.sourceFailed);
   if (decisions.promotedStep >= 0) {
     out["promotedStep"] = decisions.promotedStep;
   }
@@ -277,6 +281,7 @@ Status readRunStatus(const Json* json, RunStatus& out) {
   readWaits(fields.child("waits"), out.waits);
   fields.read("canaryStep", out.canaryStep);
   out.traffic = trafficFromJson(fields.child("traffic"));
+  fields.read("liveGroup", out.liveGroup);
   readAnalyses(fields.child("analyses"), out.analyses);
   readHookRecords(fields.child("hooks"), out.hooks);
   out.cluster = clusterRecordFromJson(fields.child("cluster"));
@@ -345,6 +350,7 @@ Json toJson(const RunStatus& status) {
     out["canaryStep"] = status.canaryStep;
   }
   putObject(out, "traffic", toJson(status.traffic));
+  putText(out, "liveGroup", status.liveGroup);
   for (const auto& [step, analysis] : status.analyses) {
     out["analyses"][step] = toJson(analysis);
   }

@@ -57,6 +57,17 @@ void readRolling(const Json* json, RollingSettings& out, FieldReader& parent) {
   parent.merge(fields);
 }
 
+void readGroups(FieldReader& parent, std::vector<ServerGroup>& out) {
+  const Json* groups = parent.child("groups");
+  for (std::size_t i = 0; groups != nullptr && groups->isArray() && i < groups->asArray().size(); ++i) {
+    FieldReader fields(&groups->asArray()[i], cat(parent.pathOf("groups"), "[", i, "]"));
+    ServerGroup& group = out.emplace_back();
+    fields.read("name", group.name);
+    fields.read("matchLabels", group.matchLabels);
+    parent.merge(fields);
+  }
+}
+
 void readBlueGreen(const Json* json, BlueGreenSettings& out, FieldReader& parent) {
   FieldReader fields(json, "spec.strategy.blueGreen");
   fields.read("autoPromote", out.autoPromote);
@@ -69,6 +80,8 @@ void readBlueGreen(const Json* json, BlueGreenSettings& out, FieldReader& parent
                   parent);
   readAnalysisUse(fields.child("postPromotionAnalysis"), fields.pathOf("postPromotionAnalysis"),
                   out.postPromotionAnalysis, parent);
+  readGroups(fields, out.groups);
+  fields.readEnum("oldGroup", {"Update", "Keep"}, out.oldGroup);
   parent.merge(preview);
   parent.merge(fields);
 }
@@ -109,6 +122,13 @@ void readCanary(const Json* json, CanarySettings& out, FieldReader& parent) {
   FieldReader abort(fields.child("gradualAbort"), "spec.strategy.canary.gradualAbort");
   readDuration(abort, "interval", out.gradualAbort);
   fields.read("scaleDownDelay", out.scaleDownDelay);
+  if (const Json* sticky = fields.child("stickiness"); sticky != nullptr && sticky->isObject()) {
+    FieldReader reader(sticky, "spec.strategy.canary.stickiness");
+    out.stickiness = Stickiness{"slipway"};
+    reader.read("cookie", out.stickiness->cookie);
+    reader.read("maxAge", out.stickiness->maxAge);
+    parent.merge(reader);
+  }
   parent.merge(abort);
   parent.merge(fields);
 }
@@ -139,6 +159,14 @@ Json toJson(const BlueGreenSettings& settings) {
   }
   putObject(out, "prePromotionAnalysis", toJson(settings.prePromotionAnalysis));
   putObject(out, "postPromotionAnalysis", toJson(settings.postPromotionAnalysis));
+  for (const ServerGroup& group : settings.groups) {
+    Json item = Json::object({{"name", group.name}});
+    putMap(item, "matchLabels", group.matchLabels);
+    out["groups"].push(std::move(item));
+  }
+  if (!settings.groups.empty()) {
+    out["oldGroup"] = settings.oldGroup == OldGroup::Update ? "Update" : "Keep";
+  }
   return out;
 }
 
@@ -172,6 +200,12 @@ Json toJson(const CanarySettings& settings) {
                            {"scaleDownDelay", formatDuration(settings.scaleDownDelay)}});
   if (settings.gradualAbort.has_value()) {
     out["gradualAbort"] = Json::object({{"interval", formatDuration(*settings.gradualAbort)}});
+  }
+  if (settings.stickiness.has_value()) {
+    out["stickiness"] = Json::object({{"cookie", settings.stickiness->cookie}});
+    if (settings.stickiness->maxAge > Duration(0)) {
+      out["stickiness"]["maxAge"] = formatDuration(settings.stickiness->maxAge);
+    }
   }
   return out;
 }

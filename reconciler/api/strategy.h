@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "reconciler/api/analysis.h"
+#include "reconciler/api/traffic.h"
 #include "reconciler/base/clock.h"
 #include "reconciler/base/json.h"
 
@@ -45,6 +47,16 @@ struct RollingSettings {
   bool operator==(const RollingSettings&) const = default;
 };
 
+// Servers that run one version together, one on each.
+struct ServerGroup {
+  std::string name;
+  std::map<std::string, std::string> matchLabels;  // of its Servers
+  bool operator==(const ServerGroup&) const = default;
+};
+
+// What becomes of the group that the traffic has left: it gets the new version too, or stays as it is.
+enum class OldGroup { Update, Keep };
+
 struct BlueGreenSettings {
   bool autoPromote = true;
   std::optional<Duration> autoPromoteAfter;  // so long after its checks; nothing: at once, or never without autoPromote
@@ -53,6 +65,8 @@ struct BlueGreenSettings {
   Duration scaleDownDelay = std::chrono::seconds(30);  // the old colour runs on for so long
   AnalysisUse prePromotionAnalysis = {};               // before the traffic moves; no templates: none
   AnalysisUse postPromotionAnalysis = {};              // after it has, while the old colour still runs
+  std::vector<ServerGroup> groups = {};                // two, in place of slots; none: each server has both colours
+  OldGroup oldGroup = OldGroup::Update;                // with groups, when scaleDownDelay is over
   bool operator==(const BlueGreenSettings&) const = default;
 };
 
@@ -74,6 +88,7 @@ struct CanarySettings {
   Amount maxUnavailable{1, false};       // without: servers that are out of service at once
   std::optional<Duration> gradualAbort;  // between the weights on the way back after an abort; nothing: at once
   Duration scaleDownDelay = std::chrono::seconds(30);
+  std::optional<Stickiness> stickiness = {};  // while both versions have traffic; nothing: each request for itself
   bool operator==(const CanarySettings&) const = default;
 };
 
@@ -87,6 +102,8 @@ struct Strategy {
   std::optional<RollingSettings> rolling;  // each: nothing means the defaults, when the type is its own
   std::optional<BlueGreenSettings> blueGreen;
   std::optional<CanarySettings> canary;
+  // Whether whole servers are blue or green, rather than two instances on each.
+  bool hasGroups() const { return blueGreen.has_value() && !blueGreen->groups.empty(); }
   bool operator==(const Strategy&) const = default;
 };
 

@@ -15,6 +15,13 @@ enum class ProxyType { Nginx, HaProxy, Caddy, Traefik };
 // "nginx", "haproxy", "caddy", "traefik": as in spec.traffic.type.
 std::string_view proxyName(ProxyType type);
 
+// A cookie of the proxy's, by which a visitor stays with the instance that answered first.
+struct Stickiness {
+  std::string cookie;  // its name; empty: there is none
+  Duration maxAge{0};  // 0: as long as the browser is open
+  bool operator==(const Stickiness&) const = default;
+};
+
 // The proxy in front of a release: which program, on which machines, and what in it belongs to the release.
 struct TrafficSpec {
   ProxyType type = ProxyType::Nginx;

@@ -120,6 +120,10 @@ Estimate estimate(StrategyType type, const Resources& base) {
   return {base, 1, "x1"};
 }
 
+StrategyType takesRoomAs(const slipway::Strategy& strategy) {
+  return strategy.hasGroups() ? StrategyType::Atomic : strategy.type;
+}
+
 std::vector<std::string> shortages(const Resources& needs, const Resources& available) {
   std::vector<std::string> out;
   if (needs.cpuMilli > available.cpuMilli) {
@@ -192,12 +196,14 @@ std::vector<StrategyCard> strategyCards() {
         "rolling.order", "rolling.orderByLabel", "rolling.last", "rolling.zoneLabel"}},
       {StrategyType::BlueGreen,
        "the new version beside the live one, then all traffic in one change",
-       "slots, traffic, process.command.start and stop or a process manager",
-       {"blueGreen.autoPromote", "blueGreen.autoPromoteAfter", "blueGreen.preview", "blueGreen.scaleDownDelay"}},
+       "traffic; slots with process.command.start and stop or a process manager, or two groups of servers",
+       {"blueGreen.autoPromote", "blueGreen.autoPromoteAfter", "blueGreen.preview", "blueGreen.scaleDownDelay",
+        "blueGreen.groups", "blueGreen.oldGroup"}},
       {StrategyType::Canary,
        "traffic to the new version in steps",
        "traffic, and slots or two servers",
-       {"canary.steps", "canary.maxSurge", "canary.maxUnavailable", "canary.gradualAbort", "canary.scaleDownDelay"}},
+       {"canary.steps", "canary.maxSurge", "canary.maxUnavailable", "canary.gradualAbort", "canary.scaleDownDelay",
+        "canary.stickiness"}},
   };
 }
 

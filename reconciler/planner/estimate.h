@@ -34,6 +34,9 @@ struct Estimate {
 };
 Estimate estimate(StrategyType type, const Resources& base);
 
+// As which type a strategy counts there: with groups of servers each of them runs one instance.
+StrategyType takesRoomAs(const slipway::Strategy& strategy);
+
 // Every resource of which there is too little, each with both numbers; empty: it fits.
 std::vector<std::string> shortages(const Resources& needs, const Resources& available);
 

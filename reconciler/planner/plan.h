@@ -141,7 +141,8 @@ struct PreviewWave {
   std::string note;  // what it does and what it waits for
 };
 
-// The waves of a run in which everything succeeds, by driving the real strategy.
-std::vector<PreviewWave> preview(const RunSpec& run, const std::vector<RunTarget>& targets);
+// The waves of a run in which everything succeeds, by driving the real strategy. `liveGroup`: as in RunStatus.
+std::vector<PreviewWave> preview(const RunSpec& run, const std::vector<RunTarget>& targets,
+                                 const std::string& liveGroup = "");
 
 }  // namespace slipway::planner

@@ -61,8 +61,9 @@ namespace {
 // A run of which everything succeeds at once, driven by the plans of its real strategy.
 class Rehearsal {
  public:
-  Rehearsal(const RunSpec& run, const std::vector<RunTarget>& targets) : run_(run) {
+  Rehearsal(const RunSpec& run, const std::vector<RunTarget>& targets, const std::string& liveGroup) : run_(run) {
     progress_.targets = targets;
+    progress_.liveGroup = liveGroup;
     for (RunTarget& target : progress_.targets) {
       target.before = "before";
       if (run.spec.slots.has_value()) {
@@ -193,8 +194,9 @@ class Rehearsal {
 
 }  // namespace
 
-std::vector<PreviewWave> preview(const RunSpec& run, const std::vector<RunTarget>& targets) {
-  return Rehearsal(run, targets).waves();
+std::vector<PreviewWave> preview(const RunSpec& run, const std::vector<RunTarget>& targets,
+                                 const std::string& liveGroup) {
+  return Rehearsal(run, targets, liveGroup).waves();
 }
 
 }  // namespace slipway::planner

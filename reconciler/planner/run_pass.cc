@@ -32,6 +32,9 @@ Plan RunPass::run() {
   if (std::all_of(status_.targets.begin(), status_.targets.end(), [](const RunTarget& t) { return t.gone; })) {
     return outcome(RunPhase::Failed, "NoTargets", "there is no server left to deploy to");
   }
+  if (decided.commit.empty() && !decided.sourceFailed.empty()) {
+    return failing("SourceFailed", decided.sourceFailed);
+  }
   return decided.commit.empty() ? preparing() : deploying();
 }
 
@@ -258,7 +261,7 @@ std::optional<Plan> RunPass::route(const TrafficGoal& goal, const std::string& m
   return at(RunPhase::TrafficSwitching, "ChangingTraffic", message);
 }
 
-Plan RunPass::retiring(const std::string& note) {
+Plan RunPass::retiring(const std::string& note, const std::string& where) {
   if (std::optional<Plan> next = hooksOfRun(HookPoint::AfterSwitch, RunPhase::HealthCheck)) {
     return *next;
   }
@@ -270,8 +273,8 @@ Plan RunPass::retiring(const std::string& note) {
   const std::string stays =
       retire.failed.empty() ? "" : cat("; old releases stay: ", failures(StepKind::Retire, retire));
   return outcome(RunPhase::Completed, "Completed",
-                 cat("version ", input_.run.version, " is live on all ", retire.total, " servers", note, stays,
-                     hookNotes(input_)));
+                 cat("version ", input_.run.version, " is live on ",
+                     where.empty() ? cat("all ", retire.total, " servers") : where, note, stays, hookNotes(input_)));
 }
 
 Plan RunPass::rolledBack(const std::string& note) {

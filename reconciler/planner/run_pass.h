@@ -98,8 +98,8 @@ class RunPass {
     bool back = false;
   };
   std::optional<Plan> pick(Picking picking);
-  // Removes old releases, then Completed. `note` ends the message.
-  Plan retiring(const std::string& note = "");
+  // Removes old releases, then Completed. `note` ends the message; `where` the version is live, if not on all servers.
+  Plan retiring(const std::string& note = "", const std::string& where = "");
   // The end of an undo.
   Plan rolledBack(const std::string& note = "");
 

@@ -9,9 +9,16 @@
 namespace slipway::planner {
 namespace {
 
-// Instances that carry all traffic: all of them, less those that may be out of service at once.
+// Instances that carry all traffic: all of them, less those that may be out of service at once. A group of servers
+// carries it alone.
 std::size_t required(const PlanInput& input, const ShiftScript& script) {
   const std::size_t total = script.order.size();
+  if (input.run.spec.strategy.hasGroups()) {
+    const std::string fresh = freshGroup(input.run.spec, input.progress);
+    const auto count = std::count_if(script.order.begin(), script.order.end(),
+                                     [&](std::size_t i) { return input.progress.targets[i].group == fresh; });
+    return std::max<std::size_t>(static_cast<std::size_t>(count), 1);
+  }
   return input.run.spec.slots.has_value() ? total : std::max<std::size_t>(total - std::min(script.away, total), 1);
 }
 
@@ -21,7 +28,8 @@ ShiftPass::ShiftPass(const PlanInput& input)
     : RunPass(input),
       script_(scriptOf(input.run, input.progress)),
       capacity_(required(input, script_)),
-      slots_(input.run.spec.slots.has_value()) {}
+      slots_(input.run.spec.slots.has_value()),
+      groups_(input.run.spec.strategy.hasGroups()) {}
 
 bool ShiftPass::hasOld(std::size_t i) const { return hasReachableOld(input_.run.spec, target(i)); }
 

@@ -15,6 +15,9 @@ namespace slipway::planner {
 // out of rotation first: Switch → [Start] → Verify. A failure, or an abort, goes back: the old instances are there
 // again [Restart → Recheck], then traffic returns to them, then Undo and [Withdraw].
 //
+// With groups of servers the one without traffic is switched whole; all traffic goes to it in one change. The other one
+// is kept for the delay, and then gets the new version too or stays.
+//
 // Before and after every step: a version's weight is at most what its ready instances can carry, and nothing is stopped
 // or switched that is in rotation.
 class ShiftStrategy final : public Strategy {

@@ -6,7 +6,7 @@
 
 namespace slipway::planner {
 
-Plan ShiftPass::undoing() { return slots_ ? undoSlots() : undoServers(); }
+Plan ShiftPass::undoing() { return groups_ ? undoGroups() : slots_ ? undoSlots() : undoServers(); }
 
 // The old version on those runs again and was looked at. That it is unwell does not keep us from going back to it: what
 // we come from is given up.

@@ -89,6 +89,9 @@ ShiftPass::Next ShiftPass::analyse(const CanaryStep& step, int number) {
 
 ShiftPass::Next ShiftPass::bring(std::size_t scale, int share) {
   scale = std::min(scale, script_.order.size());
+  if (groups_) {
+    return bringGroup(share);
+  }
   return slots_ ? bringSlots(scale, share) : bringServers(scale, share);
 }
 
@@ -268,6 +271,9 @@ ShiftPass::Next ShiftPass::bringServers(std::size_t scale, int share) {
 // --- the end ---------------------------------------------------------------------------------------------------------
 
 Plan ShiftPass::finishing() {
+  if (groups_) {
+    return finishGroups();
+  }
   const Stage flip = surveyAll(StepKind::Switch);
   if (!slots_ || !flip.through()) {
     if (Next next = bring(script_.order.size(), 100)) {

@@ -61,6 +61,14 @@ class ShiftPass final : public RunPass {
   Next stage(StepKind kind, const Stage& stage, Where where);
   Plan finishing();
 
+  // With groups of servers.
+  Targets ofGroup(bool fresh) const;
+  Targets oldGroup() const;  // those of the group with the traffic on which something runs
+  Next bringGroup(int weight);
+  Next updateOldGroup();
+  Plan finishGroups();
+  Plan undoGroups();
+
   // Back.
   Plan undoSlots();
   Plan undoServers();
@@ -75,6 +83,7 @@ class ShiftPass final : public RunPass {
   const ShiftScript script_;
   const Capacity capacity_;
   const bool slots_;
+  const bool groups_;
   std::string note_;
 };
 

@@ -95,4 +95,23 @@ ShiftScript scriptOf(const RunSpec& run, const RunStatus& progress) {
   return script;
 }
 
+std::string liveGroup(const ReleaseSpec& spec, const RunStatus& status) {
+  const std::vector<ServerGroup>& groups = spec.strategy.blueGreen->groups;
+  const bool known = std::any_of(groups.begin(), groups.end(),
+                                 [&](const ServerGroup& group) { return group.name == status.liveGroup; });
+  const bool runs = std::any_of(status.targets.begin(), status.targets.end(),
+                                [](const RunTarget& target) { return !target.before.empty(); });
+  return known ? status.liveGroup : runs ? groups.front().name : std::string();
+}
+
+std::string freshGroup(const ReleaseSpec& spec, const RunStatus& status) {
+  const std::vector<ServerGroup>& groups = spec.strategy.blueGreen->groups;
+  return liveGroup(spec, status) == groups.front().name ? groups.back().name : groups.front().name;
+}
+
+bool staysOld(const ReleaseSpec& spec, const RunStatus& status, const RunTarget& target) {
+  return spec.strategy.hasGroups() && spec.strategy.blueGreen->oldGroup == OldGroup::Keep &&
+         target.group != freshGroup(spec, status);
+}
+
 }  // namespace slipway::planner

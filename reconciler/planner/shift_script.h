@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "reconciler/api/run.h"
@@ -26,5 +27,15 @@ struct ShiftScript {
 bool hasReachableOld(const ReleaseSpec& spec, const RunTarget& target);
 
 ShiftScript scriptOf(const RunSpec& run, const RunStatus& progress);
+
+// The group of spec.strategy.blueGreen.groups that has the traffic as the run begins: the one that is recorded; the
+// first one where nothing is and something runs. Empty: nobody has any.
+std::string liveGroup(const ReleaseSpec& spec, const RunStatus& status);
+
+// The other one: it gets the new version first, and then the traffic. REQUIRES: spec.strategy.hasGroups()
+std::string freshGroup(const ReleaseSpec& spec, const RunStatus& status);
+
+// Whether a run that is Completed leaves the target on what it ran before.
+bool staysOld(const ReleaseSpec& spec, const RunStatus& status, const RunTarget& target);
 
 }  // namespace slipway::planner

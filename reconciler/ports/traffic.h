@@ -22,8 +22,13 @@ struct ReadTraffic {};
 // E1: conditional on the configuration that was read. The weights of these backends; others keep theirs. Refused and
 // nothing changed: NotFound when one of them is no backend of the service, Invalid when a weight is not within
 // 0..kMaxBackendWeight. Done only when the running proxy was seen with all of them.
+// With `stickiness` a visitor stays with the backend that answered first as long as that has a weight; whoever comes
+// without the cookie is shared out by the weights. A backend with weight 0 gets nobody then, cookie or not. Without,
+// the cookie that was set here before is gone. Refused: Invalid where the proxy can do no such thing, Conflict where a
+// person's own cookie is in the way (haproxy).
 struct SetWeights {
   std::map<std::string, int> weights;  // by backend name; absolute; 0: no new requests
+  Stickiness stickiness = {};
 };
 
 // E1. The backend is one of the service, at this address, with weight 0 if it is new; an existing one keeps its weight,
@@ -86,6 +91,7 @@ struct TrafficObservation {
   bool live = false;    // the running proxy has this configuration
   std::string problem;  // what is wrong when it is edited or not live, for people
   std::vector<BackendState> backends;  // in order of name
+  Stickiness stickiness;               // that we have set, as the running proxy has it
 
   const BackendState* find(const std::string& name) const {
     for (const BackendState& state : backends) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/shift_script.h"
 
 namespace slipway::release {
 namespace {
@@ -25,7 +26,9 @@ std::string describeLinks(const DriftSight& sight, const std::string& expected) 
 std::string expectedOn(const ReleaseRun& run, const RunTarget& target, const std::string& applied) {
   const bool switched = target.stateOf(StepKind::Switch) == StepState::Done;
   const bool undone = target.stateOf(StepKind::Undo) == StepState::Done;
-  if (run.status.phase == RunPhase::Completed || (switched && !undone)) {
+  const bool completed =
+      run.status.phase == RunPhase::Completed && !planner::staysOld(run.spec.spec, run.status, target);
+  if (completed || (switched && !undone)) {
     return run.spec.version;
   }
   return target.before.empty() ? applied : target.before;

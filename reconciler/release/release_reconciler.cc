@@ -261,10 +261,8 @@ class ReleaseReconciler::Visit {
         return start(retrySpec(release_, *run_));
       case Verdict::Effect::StartRollback: {
         Result<ReleaseRun> earlier = readRun(verdict.rollbackTo->run);
-        if (!earlier) {
-          return earlier.status().withContext(
-              cat("run ", verdict.rollbackTo->run, " of version ", verdict.rollbackTo->version, " cannot be read"));
-        }
+        SLIPWAY_RETURN_IF_ERROR(earlier.status().withContext(
+            cat("run ", verdict.rollbackTo->run, " of version ", verdict.rollbackTo->version, " cannot be read")));
         SLIPWAY_RETURN_IF_ERROR(book());
         return start(rollbackSpec(release_, *earlier));
       }
@@ -316,6 +314,7 @@ class ReleaseReconciler::Visit {
     RunDecisions decisions = run_->status.decisions;
     run_->status = initialStatus(run_->spec, based.has_value() ? &*based : nullptr, std::move(*targets));
     run_->status.decisions = std::move(decisions);
+    run_->status.liveGroup = run_->spec.spec.strategy.hasGroups() ? release_.status.liveGroup : "";
     SLIPWAY_RETURN_IF_ERROR(enterPhase(run_->status, RunPhase::Pending, "Queued", "waiting for its turn", now()));
     Result<ObjectPtr> written =
         services_.status.replaceStatus(kReleaseRun, run_->meta.key(), run_->meta.resourceVersion, toJson(run_->status));

@@ -148,8 +148,7 @@ Result<Action> RunDriver::begin() {
   }
   Result<bool> have = haveArtifact();
   if (!have && !isTransient(have.code())) {
-    SLIPWAY_RETURN_IF_ERROR(
-        finish({.phase = RunPhase::Failed, .reason = "SourceFailed", .message = have.status().message()}));
+    run_.status.decisions.sourceFailed = have.status().message();
     return Action{};
   }
   SLIPWAY_RETURN_IF_ERROR(have.status());
@@ -226,7 +225,7 @@ bool RunDriver::takeFenceRefusal(const RunTarget& target, const StepRecord& reco
 Duration RunDriver::leaseCheck() const { return kLease / 3; }
 
 bool RunDriver::needsArtifact() const {
-  return run_.status.decisions.commit.empty() &&
+  return run_.status.decisions.commit.empty() && run_.status.decisions.sourceFailed.empty() &&
          (active_.artifactWanted || run_.status.artifact.empty() ||
           std::any_of(run_.status.targets.begin(), run_.status.targets.end(), [](const RunTarget& target) {
             return !target.gone && target.stateOf(StepKind::Prepare) != StepState::Done;

@@ -8,7 +8,7 @@ namespace slipway::release {
 
 void RunDriver::measureSkew() {
   const StrategyType type = run_.spec.spec.strategy.type;
-  if (type == StrategyType::Rolling || type == StrategyType::Canary) {
+  if (type == StrategyType::Rolling || type == StrategyType::Canary || run_.spec.spec.strategy.hasGroups()) {
     return;  // batches are apart on purpose
   }
   const auto live = std::count_if(run_.status.targets.begin(), run_.status.targets.end(), [](const RunTarget& target) {

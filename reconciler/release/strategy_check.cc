@@ -61,7 +61,7 @@ Status checkRoom(const Services& services, const std::string& ns, const ReleaseS
   SLIPWAY_RETURN_IF_ERROR(base.status());
   const Result<std::vector<planner::ServerRoom>> rooms = roomsOf(services.reader, ns, targets);
   SLIPWAY_RETURN_IF_ERROR(rooms.status());
-  const planner::RoomVerdict verdict = planner::judgeRoom(spec.strategy.type, *base, *rooms);
+  const planner::RoomVerdict verdict = planner::judgeRoom(planner::takesRoomAs(spec.strategy), *base, *rooms);
   if (verdict.errors.empty()) {
     return Status::ok();
   }

@@ -1,8 +1,11 @@
 #include "reconciler/release/summary.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <map>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/shift_script.h"
 #include "reconciler/release/new_run.h"
 #include "reconciler/release/operations/stop_mark.h"
 #include "reconciler/release/requests.h"
@@ -39,11 +42,13 @@ std::string reasonOf(const ReleaseRun& run) {
   return run.status.transitions.empty() ? "Pending" : run.status.transitions.back().reason;
 }
 
-// What every target ran before the run, if it was the same.
+// What every target ran before the run, if it was the same; of groups, those of the one that has the traffic.
 std::string commonBefore(const ReleaseRun& run) {
+  const bool groups = run.spec.spec.strategy.hasGroups();
+  const std::string live = groups ? planner::liveGroup(run.spec.spec, run.status) : "";
   std::string before;
   for (const RunTarget& target : run.status.targets) {
-    if (target.gone) {
+    if (target.gone || (groups && target.group != live)) {
       continue;
     }
     if (!before.empty() && before != target.before) {
@@ -52,6 +57,19 @@ std::string commonBefore(const ReleaseRun& run) {
     before = target.before;
   }
   return before;
+}
+
+// "step 2 Successful, step 4 Failed": the steps counted as the run's messages count them.
+std::string verdictsOf(const ReleaseRun& run) {
+  std::map<int, std::string> steps;
+  for (const auto& [step, analysis] : run.status.analyses) {
+    steps[std::atoi(step.c_str())] = analysis.verdict.empty() ? "not ended" : analysis.verdict;
+  }
+  std::vector<std::string> out;
+  for (const auto& [step, verdict] : steps) {
+    out.push_back(cat("step ", step + 1, " ", verdict));
+  }
+  return join(out, ", ");
 }
 
 }  // namespace
@@ -116,6 +134,7 @@ void bookOutcome(ReleaseStatus& status, const ReleaseRun& run) {
   entry.revision = run.status.revisionDisplay;
   entry.identity = run.spec.identity;
   entry.finishedAt = run.status.finishedAt;
+  entry.analysis = verdictsOf(run);
   for (const RunTarget& target : run.status.targets) {
     entry.digest = target.gone ? entry.digest : target.digest;
   }
@@ -133,6 +152,8 @@ void bookOutcome(ReleaseStatus& status, const ReleaseRun& run) {
   if (run.status.phase == RunPhase::Completed) {
     status.versions.applied = run.spec.version;
     status.versions.stable = run.spec.version;
+    status.liveGroup =
+        run.spec.spec.strategy.hasGroups() ? planner::freshGroup(run.spec.spec, run.status) : std::string();
     for (ReleaseHistoryEntry& other : status.history) {
       if (!run.spec.rollbackFrom.empty() && other.version == run.spec.rollbackFrom) {
         other.bad = true;

@@ -89,6 +89,38 @@ std::string secretValue(const Json& secret, std::string_view key) {
   return decoded;
 }
 
+std::string groupPath(std::size_t i) { return cat("spec.strategy.blueGreen.groups[", i, "].matchLabels"); }
+
+// Each server is in exactly one group, and none of the groups is empty.
+Status sortIntoGroups(const std::vector<ServerGroup>& groups, const std::vector<ObjectMeta>& servers,
+                      std::vector<RunTarget>& targets) {
+  for (RunTarget& target : targets) {
+    const auto server =
+        std::find_if(servers.begin(), servers.end(), [&](const ObjectMeta& one) { return one.name == target.name; });
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      if (server == servers.end() || !hasLabels(server->labels, groups[i].matchLabels)) {
+        continue;
+      }
+      if (!target.group.empty()) {
+        return {Code::Invalid, cat(groupPath(i), ": server '", target.name, "' is in group '", target.group,
+                                   "' too: a server runs one version, give it to one of them")};
+      }
+      target.group = groups[i].name;
+    }
+    if (target.group.empty()) {
+      return {Code::Invalid, cat("spec.strategy.blueGreen.groups: server '", target.name,
+                                 "' is in neither: label it, or leave it out of spec.destinations")};
+    }
+  }
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (std::none_of(targets.begin(), targets.end(),
+                     [&](const RunTarget& target) { return target.group == groups[i].name; })) {
+      return {Code::Invalid, cat(groupPath(i), ": no server of the release has these labels")};
+    }
+  }
+  return Status::ok();
+}
+
 }  // namespace
 
 Result<std::vector<RunTarget>> freezeTargets(const ApiReader& reader, const std::string& ns, const ReleaseSpec& spec) {
@@ -117,6 +149,9 @@ Result<std::vector<RunTarget>> freezeTargets(const ApiReader& reader, const std:
       takeSeat(spec, server, target);
       out.push_back(std::move(target));
     }
+  }
+  if (spec.strategy.hasGroups()) {
+    SLIPWAY_RETURN_IF_ERROR(sortIntoGroups(spec.strategy.blueGreen->groups, *servers, out));
   }
   return out;
 }

@@ -12,7 +12,7 @@ namespace slipway::release {
 
 // The frozen set of a run: the servers of every destination of the spec, narrowed as it asks, each once. Errors:
 // NotFound (destination_not_found: no such Destination), Invalid (unknown server, nothing selected, a server in two
-// destinations).
+// destinations, in two groups of the strategy or in none).
 Result<std::vector<RunTarget>> freezeTargets(const ApiReader& reader, const std::string& ns, const ReleaseSpec& spec);
 
 // Where and how to reach a server: its object and the Secret with its key. NotFound when the Server is gone or is

@@ -107,24 +107,39 @@ class ProxyChange : public std::enable_shared_from_this<ProxyChange> {
         set.weights[name] = wanted_.weights[i];
       }
     }
+    // The cookie goes last, when what it led to is empty: then taking it away takes nobody from a request.
+    const bool ends = wanted_.stickiness.cookie.empty();
+    set.stickiness = ends ? seen_.stickiness : wanted_.stickiness;
     told_ = true;
-    run("set", set, [weights = set.weights](ProxyChange& self) { self.look(weights); });
+    weights_ = set.weights;
+    run("set", set, [set](ProxyChange& self) {
+      if (self.look(set)) {
+        self.drainNext(0);
+      }
+    });
   }
 
   // What was set counts only as far as the running proxy has it.
-  void look(const std::map<std::string, int>& weights) {
-    for (const auto& [name, weight] : weights) {
+  bool look(const SetWeights& set) {
+    if (seen_.stickiness != set.stickiness) {
+      end(StepResult::refused(
+          {Code::Conflict, cat("proxy on ", wanted_.machine, ": was given the cookie \"", set.stickiness.cookie,
+                               "\" and has \"", seen_.stickiness.cookie, "\"")},
+          "read-back"));
+      return false;
+    }
+    for (const auto& [name, weight] : set.weights) {
       const BackendState* state = seen_.find(name);
       const int found = state == nullptr ? -1 : state->weight;
       if (found != weight) {
         end(StepResult::refused({Code::Conflict, cat("proxy on ", wanted_.machine, ": backend ", name,
                                                      " was given weight ", weight, " and has ", found)},
                                 "read-back"));
-        return;
+        return false;
       }
     }
-    std::erase_if(served_, [&](const std::string& name) { return weights.at(name) > 0; });
-    drainNext(0);
+    std::erase_if(served_, [&](const std::string& name) { return set.weights.at(name) > 0; });
+    return true;
   }
 
   void drainNext(std::size_t from) {
@@ -135,7 +150,20 @@ class ProxyChange : public std::enable_shared_from_this<ProxyChange> {
         return;
       }
     }
-    end({});
+    endStickiness();
+  }
+
+  void endStickiness() {
+    if (seen_.stickiness == wanted_.stickiness) {
+      end({});
+      return;
+    }
+    const SetWeights set{weights_, wanted_.stickiness};
+    run("unstick", set, [set](ProxyChange& self) {
+      if (self.look(set)) {
+        self.end({});
+      }
+    });
   }
 
   void end(StepResult result) {
@@ -151,6 +179,7 @@ class ProxyChange : public std::enable_shared_from_this<ProxyChange> {
   const SteadyTime begun_;
   TrafficObservation seen_;
   std::vector<std::string> served_;  // had a weight before
+  std::map<std::string, int> weights_;
   bool told_ = false;
 };
 

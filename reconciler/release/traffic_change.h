@@ -18,6 +18,7 @@ struct ProxyWeights {
   std::vector<TrafficBackend> backends;
   std::vector<int> weights;  // of the backends
   std::vector<bool> fresh;   // those of the new version
+  Stickiness stickiness;     // while both versions have traffic, where the strategy asks for it
 };
 
 // The change that is recorded in run.status.traffic, for every proxy of the release. `addressOf` gives a Server's

@@ -84,7 +84,7 @@ std::vector<ProxyWeights> weightsFor(const ReleaseRun& run,
       if (target.gone) {
         continue;
       }
-      ProxyWeights proxy{target.name, target.uid, {}, {}, {}};
+      ProxyWeights proxy{target.name, target.uid, {}, {}, {}, {}};
       std::vector<int> version;
       instances.add(target, proxy, version);
       share(proxy, version, percent);
@@ -93,6 +93,10 @@ std::vector<ProxyWeights> weightsFor(const ReleaseRun& run,
     return out;
   }
   ProxyWeights all;
+  const CanarySettings canary = run.spec.spec.strategy.canary.value_or(CanarySettings{});
+  if (percent > 0 && percent < 100) {
+    all.stickiness = canary.stickiness.value_or(Stickiness{});
+  }
   std::vector<int> version;
   for (const RunTarget& target : run.status.targets) {
     if (!target.gone) {

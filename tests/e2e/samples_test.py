@@ -26,7 +26,7 @@ class Samples(unittest.TestCase):
 
     def test_manifests_in_the_documents_are_valid(self):
         checked = 0
-        for path in [os.path.join(TOP, 'README.md')] + sorted(glob.glob(os.path.join(TOP, 'docs', '*.md'))):
+        for path in [os.path.join(TOP, 'README.md')] + sorted(glob.glob(os.path.join(TOP, 'docs', '**', '*.md'), recursive=True)):
             with open(path) as file:
                 blocks = re.findall(r'```yaml\n(.*?)```', file.read(), re.S)
             for block in blocks:
@@ -39,6 +39,14 @@ class Samples(unittest.TestCase):
                     self.assertEqual(0, code, output)
                     checked += 1
         self.assertGreater(checked, 1)
+
+    def test_the_pictures_of_the_strategies_show_what_the_plans_say(self):
+        with tempfile.TemporaryDirectory() as drawn:
+            subprocess.run(['python3', os.path.join(TOP, 'docs', 'strategies', 'timelines.py'), os.path.join(BIN, 'slipway'), drawn],
+                           check=True)
+            for name in sorted(os.listdir(drawn)):
+                with open(os.path.join(drawn, name)) as now, open(os.path.join(TOP, 'docs', 'strategies', name)) as kept:
+                    self.assertEqual(now.read(), kept.read(), f'{name}: draw it anew with docs/strategies/timelines.py build/bin/slipway')
 
 
 if __name__ == '__main__':

@@ -92,10 +92,7 @@ class Application:
         def ended():
             new = [run for run in self.runs() if run['metadata']['name'] not in known]
             return new and new[-1].get('status', {}).get('outcome') and new[-1]
-        try:
-            run = processes.wait_for(ended, seconds, 'the end of a run')
-        except AssertionError as error:
-            raise AssertionError(f'{error}\n{self.describe()}') from None
+        run = self._wait(ended, seconds, 'the end of a run')
         if outcome and run['status']['outcome'] != outcome:
             raise AssertionError(f'the run ended {run["status"]["outcome"]}, expected {outcome}\n{self.describe()}')
         return run
@@ -111,6 +108,27 @@ class Application:
             if target['name'] == server:
                 return target.get('steps', {}).get(step, {})
         return {}
+
+    def wait_for_person(self, version, seconds=90):
+        """Until the run of `version` waits for a person. The run's name."""
+        def paused():
+            status = self.release().get('status', {})
+            return status.get('phase') == 'Paused' and status.get('versions', {}).get('attempted') == version
+        self._wait(paused, seconds, f'{version} to wait for a person')
+        return self.runs()[-1]['metadata']['name']
+
+    def wait_for_reason(self, version, reason, seconds=90):
+        """Until the newest run of `version` is where it is said to be. The run's name."""
+        def there():
+            runs = [run for run in self.runs() if run['spec']['version'] == version]
+            return runs and runs[-1]['status'].get('transitions', [{}])[-1].get('reason') == reason and runs[-1]
+        return self._wait(there, seconds, f'{version} to be {reason}')['metadata']['name']
+
+    def _wait(self, what, seconds, name):
+        try:
+            return processes.wait_for(what, seconds, name)
+        except AssertionError as error:
+            raise AssertionError(f'{error}\n{self.describe()}') from None
 
     def wait_until_ready(self, version, seconds=60):
         def ready():

@@ -1,20 +1,18 @@
 """Two versions beside one another on one server, behind real proxies, under load: nobody is ever sent to what is not ready."""
 import os
-import signal
 import tempfile
 import unittest
 
 import processes
-from programs import proxies
+from programs import instances, proxies
 from scenario import Scenario
 
-START = ('setsid python3 -m http.server --bind 127.0.0.1 "$PORT" >"$HOME/$SLOT.log" 2>&1 </dev/null & '
-         'echo $! >"$HOME/$SLOT.pid"')
-STOP = 'if [ -e "$HOME/$SLOT.pid" ]; then kill "$(cat "$HOME/$SLOT.pid")"; rm -f "$HOME/$SLOT.pid"; fi; true'
+START = instances.start('python3 -m http.server --bind 127.0.0.1 "$PORT"')
+STOP = instances.stop()
 
 
-class Behind:
-    """The stories; each proxy has a class of its own below."""
+class InSlots:
+    """One server with two slots, behind a proxy."""
 
     servers_wanted = 1
     proxy_class = None
@@ -30,20 +28,11 @@ class Behind:
         self.home = self.shop.servers[0].home
         self.proxy = self.proxy_class(tempfile.mkdtemp(prefix='proxy-', dir=self.directory)).start()
         self.addCleanup(self.proxy.stop)
-        self.addCleanup(self.end_instances)
+        self.addCleanup(instances.end_all, self.home)
         self.spec = {'slots': {slot: {'port': processes.free_port()} for slot in ('blue', 'green')},
                      'process': {'command': {'start': START, 'stop': STOP}},
                      'health': {'http': {'path': '/ok.txt'}, 'attempts': 20, 'interval': '200ms'},
                      'traffic': {**self.proxy.traffic(), 'drainTimeout': '5s'}}
-
-    def end_instances(self):
-        for slot in ('blue', 'green'):
-            pid = processes.text_of(os.path.join(self.home, f'{slot}.pid')).strip()
-            if pid:
-                try:
-                    os.kill(int(pid), signal.SIGTERM)
-                except ProcessLookupError:
-                    pass
 
     def content(self, good=True):
         path = os.path.join(self.shop.source, 'ok.txt')
@@ -53,20 +42,17 @@ class Behind:
         elif os.path.exists(path):
             os.remove(path)
 
+
+class Behind(InSlots):
+    """The stories; each proxy has a class of its own below."""
+
     def deploy(self, version, outcome='Completed', **strategy):
         return self.shop.deploy(version, outcome, strategy=strategy, **self.spec)
 
     def begin(self, version, **strategy):
         """Applies, and waits until the run waits for a person. The run's name."""
         self.shop.apply(version, strategy=strategy, **self.spec)
-        def paused():
-            status = self.shop.release().get('status', {})
-            return status.get('phase') == 'Paused' and status.get('versions', {}).get('attempted') == version
-        try:
-            processes.wait_for(paused, 60, 'the pause')
-        except AssertionError as error:
-            raise AssertionError(f'{error}\n{self.shop.describe()}') from None
-        return self.shop.runs()[-1]['metadata']['name']
+        return self.shop.wait_for_person(version, 60)
 
     def weight(self):
         return self.shop.release()['status'].get('weight', {})
@@ -90,8 +76,7 @@ class Behind:
         self.assertEqual({'1.0.0', '2.0.0'}, set(load.answers))
         self.assertEqual(100, self.proxy.share('2.0.0', 50))
         self.assertEqual('Completed', self.cluster.get('releaseruns', run, self.shop.namespace)['status']['outcome'])
-        left = [slot for slot in ('blue', 'green') if os.path.exists(os.path.join(self.home, f'{slot}.pid'))]
-        self.assertEqual(1, len(left), 'the old instance was stopped')
+        self.assertEqual(1, len(instances.left(self.home)), 'the old instance was stopped')
 
     def test_an_aborted_canary_leaves_everything_with_the_old_version(self):
         self.content()

@@ -6,6 +6,7 @@
 
 #include "reconciler/base/strings.h"
 #include "reconciler/planner/plan.h"
+#include "reconciler/planner/shift_script.h"
 #include "reconciler/planner/step_rules.h"
 #include "tests/support/run_builder.h"
 #include "tests/support/seeded_random.h"
@@ -27,11 +28,15 @@ class World {
     spec.health.attempts = 3;
     spec.health.tcpPort = 80;
     spec.process = Process{.start = "up", .stop = "down", .reload = "reload"};
-    slots_ = spec.strategy.type != StrategyType::Canary || random_.next() % 2 == 0;
+    groups_ = servers_ > 1 && spec.strategy.type == StrategyType::BlueGreen && random_.next() % 2 == 0;
+    slots_ = !groups_ && (spec.strategy.type != StrategyType::Canary || random_.next() % 2 == 0);
     if (slots_) {
       spec.slots = Slots{8081, 8082};
     }
     chooseSettings(spec.strategy);
+    if (groups_) {
+      chooseGroups(*spec.strategy.blueGreen);
+    }
     first_ = random_.next() % 10 == 0;
     for (RunTarget& target : run_.status.targets) {
       target.before = first_ ? "" : "1.0.0";
@@ -72,7 +77,7 @@ class World {
     const auto newOnes = static_cast<std::size_t>(std::count(newUp_.begin(), newUp_.end(), true));
     switch (run_.status.phase) {
       case RunPhase::Completed:
-        EXPECT_EQ(newOnes, servers_);
+        EXPECT_GE(newOnes, groups_ ? groupSize() : servers_);
         EXPECT_EQ(weight_, 100);
         break;
       case RunPhase::RolledBack:
@@ -90,12 +95,33 @@ class World {
 
   RunPhase phase() const { return run_.status.phase; }
   std::string told() const {
-    return cat(strategyName(run_.spec.spec.strategy.type), slots_ ? " in slots" : "", ", ", servers_, " servers, ",
-               phaseName(run_.status.phase), " ", last_.reason, ": ", last_.message);
+    return cat(strategyName(run_.spec.spec.strategy.type),
+               slots_    ? " in slots"
+               : groups_ ? " by groups"
+                         : "",
+               ", ", servers_, " servers, ", phaseName(run_.status.phase), " ", last_.reason, ": ", last_.message);
   }
   const std::vector<int>& weights() const { return weights_; }
 
  private:
+  void chooseGroups(BlueGreenSettings& settings) {
+    settings.groups = {{"a", {{"side", "a"}}}, {"b", {{"side", "b"}}}};
+    settings.oldGroup = random_.next() % 2 == 0 ? OldGroup::Update : OldGroup::Keep;
+    const std::size_t ofA = 1 + random_.next() % (servers_ - 1);
+    for (std::size_t i = 0; i < servers_; ++i) {
+      run_.status.targets[i].group = i < ofA ? "a" : "b";
+    }
+    run_.status.liveGroup = random_.next() % 3 == 0 ? "" : random_.next() % 2 == 0 ? "a" : "b";
+  }
+  bool isFresh(std::size_t i) const { return run_.status.targets[i].group == freshGroup(run_.spec.spec, run_.status); }
+  std::size_t groupSize() const {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < servers_; ++i) {
+      count += isFresh(i) ? 1 : 0;
+    }
+    return count;
+  }
+
   void chooseSettings(slipway::Strategy& strategy) {
     const auto amount = [&] {
       return random_.next() % 2 == 0 ? Amount{static_cast<int>(1 + random_.next() % 4), false}
@@ -286,7 +312,7 @@ class World {
 
   void effect(std::size_t i, StepKind kind, bool known) {
     const bool managed = !weights_.empty();
-    const bool oldReached = managed ? reachedByTraffic(stable_, i, 100 - weight_) : !first_;
+    const bool oldReached = managed ? reachedByTraffic(stable_, i, 100 - weight_) : !first_ && !groups_;
     const bool newReached = managed && reachedByTraffic(fresh_, i, weight_);
     if (kind == StepKind::Switch && !slots_) {
       EXPECT_TRUE(!oldReached || servers_ == 1) << "switched under traffic";
@@ -313,6 +339,10 @@ class World {
     if (weights_.empty() || first_ || (servers_ == 1 && !slots_)) {
       return;
     }
+    if (groups_) {
+      lawOfGroups();
+      return;
+    }
     const std::size_t away = slots_ ? 0 : run_.spec.spec.strategy.canary->maxUnavailable.of(servers_);
     const std::size_t required = std::max<std::size_t>(servers_ - std::min(away, servers_), 1);
     const auto carry = [&](const std::vector<bool>& up, const std::vector<std::size_t>& set) {
@@ -324,10 +354,21 @@ class World {
     EXPECT_LE(100 - weight_, carry(oldUp_, stable_));
   }
 
+  // One group has everything and all of it is up; the other one has nothing.
+  void lawOfGroups() const {
+    EXPECT_TRUE(weight_ == 0 || weight_ == 100) << weight_;
+    for (std::size_t i = 0; i < servers_; ++i) {
+      const bool gets = reachedByTraffic(weight_ == 100 ? fresh_ : stable_, i, 100);
+      EXPECT_EQ(gets, isFresh(i) == (weight_ == 100)) << i;
+      EXPECT_TRUE(!gets || (weight_ == 100 ? newUp_[i] : oldUp_[i])) << i;
+    }
+  }
+
   SeededRandom random_;
   ReleaseRun run_;
   std::size_t servers_ = 1;
   bool slots_ = false;
+  bool groups_ = false;
   bool first_ = false;
   std::uint64_t failEvery_ = 10;
   std::vector<bool> newUp_;

@@ -105,6 +105,9 @@ std::string historyText(const Json& release, WallTime now) {
       } else if (live) {
         note = "live";
       }
+      if (const std::string analysis = entry.getString("analysis"); !analysis.empty()) {
+        note += cat(note.empty() ? "" : "; ", "analysis: ", analysis);
+      }
       const std::string age = ageOf(entry.getString("finishedAt"), now);
       table.add({entry.getString("version"), entry.getString("outcome"), entry.getString("run"),
                  entry.getString("revision"), age == "-" ? age : age + " ago", note});

@@ -162,6 +162,7 @@ void addTarget(Description& text, const Json& target) {
   add("slot", target.getString("slot"));
   add("old slot", target.getString("slotBefore"));
   add("zone", target.getString("zone"));
+  add("group", target.getString("group"));
   if (const std::int64_t bytes = target.getInt("bytesSent"); bytes > 0) {
     add("sent", cat(bytes, " bytes"));
   }
@@ -249,6 +250,7 @@ std::string describeRelease(const Json& release, const std::vector<ObjectPtr>& e
   text.fact("Run", status.getString("currentRun"));
   text.fact("Last outcome", status.getString("lastOutcome"));
   text.fact("Drift", status.getString("drift"));
+  text.fact("Live group", status.getString("liveGroup"));
   addConditions(text, status);
   TextTable asked({"ASKED", "WHEN", "RESULT"});
   if (const Json& requests = at(status, {"handledRequests"}); requests.isObject()) {

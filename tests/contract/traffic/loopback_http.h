@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cctype>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -122,8 +123,8 @@ class NamedBackend {
   std::jthread thread_;
 };
 
-// One request on a connection of its own: the body of a 200, else "" with what came in `trouble`.
-inline std::string httpGet(int port, const std::string& path = "/", std::string* trouble = nullptr) {
+// One request on a connection of its own, with these headers: all that came for it.
+inline std::string rawGet(int port, const std::string& path, const std::string& headers = "") {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -131,7 +132,8 @@ inline std::string httpGet(int port, const std::string& path = "/", std::string*
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   std::string out;
   if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
-    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n";
+    const std::string request =
+        "GET " + path + " HTTP/1.1\r\nHost: shop.example\r\n" + headers + "Connection: close\r\n\r\n";
     ::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
     char piece[8192];
     for (ssize_t n; (n = ::recv(fd, piece, sizeof piece, 0)) > 0;) out.append(piece, static_cast<std::size_t>(n));
@@ -139,18 +141,53 @@ inline std::string httpGet(int port, const std::string& path = "/", std::string*
     out = std::string("connect: ") + std::strerror(errno);
   }
   ::close(fd);
-  const std::size_t body = out.find("\r\n\r\n");
-  if (out.find("HTTP/1.1 200") != 0 || body == std::string::npos) {
-    if (trouble != nullptr) *trouble = out.empty() ? "closed without an answer" : out;
-    return {};
-  }
-  std::string text = out.substr(body + 4);
-  if (out.substr(0, body).find("chunked") != std::string::npos) {
+  return out;
+}
+
+// The body of a 200, else "".
+inline std::string bodyOf(const std::string& answer) {
+  const std::size_t body = answer.find("\r\n\r\n");
+  if (answer.find("HTTP/1.1 200") != 0 || body == std::string::npos) return {};
+  std::string text = answer.substr(body + 4);
+  if (answer.substr(0, body).find("chunked") != std::string::npos) {
     const std::size_t line = text.find("\r\n");
     text = text.substr(line + 2, std::stoul(text, nullptr, 16));
   }
   return text;
 }
+
+// One request on a connection of its own: the body of a 200, else "" with what came in `trouble`.
+inline std::string httpGet(int port, const std::string& path = "/", std::string* trouble = nullptr) {
+  const std::string out = rawGet(port, path);
+  const std::string body = bodyOf(out);
+  if (body.empty() && trouble != nullptr) *trouble = out.empty() ? "closed without an answer" : out;
+  return body;
+}
+
+// Somebody who keeps the cookies that come.
+class Visitor {
+ public:
+  explicit Visitor(int port) : port_(port) {}
+  // Who answered.
+  std::string visit() {
+    const std::string answer = rawGet(port_, "/", cookie_.empty() ? "" : "Cookie: " + cookie_ + "\r\n");
+    std::string head = answer.substr(0, answer.find("\r\n\r\n"));
+    for (char& c : head) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (const std::size_t at = head.find("set-cookie: "); at != std::string::npos) {
+      const std::size_t from = at + std::strlen("set-cookie: ");
+      line_ = answer.substr(from, answer.find("\r\n", from) - from);
+      cookie_ = line_.substr(0, line_.find(';'));
+    }
+    return bodyOf(answer);
+  }
+  // The last one that was set, with its attributes.
+  const std::string& cookieLine() const { return line_; }
+
+ private:
+  int port_;
+  std::string cookie_;
+  std::string line_;
+};
 
 // How many of so many requests were answered by whom; "" stands for those that failed.
 inline std::map<std::string, int> spread(int port, int requests) {

@@ -298,6 +298,108 @@ TEST_P(TrafficContract, AProxyThatDoesNotRunIsNamedAndItsFilesAreLeftAlone) {
   EXPECT_EQ(weights(read()), (Weights{{"web1", 5}, {"web2", 5}}));
 }
 
+// Visitors who keep their cookies.
+class StickyContract : public TrafficContract {
+ protected:
+  void SetUp() override {
+    TrafficContract::SetUp();
+    if (proxy != nullptr && proxy->spec.type == ProxyType::Nginx) {
+      EXPECT_EQ(run(SetWeights{{{proxy->firstName(), 1}}, sticky}).status.code(), Code::Invalid);
+      GTEST_SKIP() << "open source nginx sets no cookie: refused";
+    }
+  }
+  // Some of each, who have been answered once.
+  void invite(int each) {
+    std::map<std::string, int> had;
+    for (int i = 0; i < 500 && (had["web1"] < each || had["web2"] < each); ++i) {
+      Visitor visitor(proxy->port);
+      const std::string first = visitor.visit();
+      if (++had[first] <= each) visitors.emplace_back(visitor, first);
+    }
+    EXPECT_EQ(visitors.size(), 2U * static_cast<std::size_t>(each));
+  }
+  void expectAllStay() {
+    for (auto& [visitor, first] : visitors) {
+      for (int i = 0; i < 4; ++i) EXPECT_EQ(visitor.visit(), first) << visitor.cookieLine();
+    }
+  }
+
+  Stickiness sticky{"shop-version", {}};
+  std::vector<std::pair<Visitor, std::string>> visitors;
+};
+
+TEST_P(StickyContract, AVisitorStaysWithTheBackendThatAnsweredFirstWhileTheWeightsChange) {
+  adopt({{"web1", 1}, {"web2", 0}});
+  const TrafficResult set = ok(SetWeights{{{"web1", 80}, {"web2", 20}}, sticky});
+  EXPECT_EQ(set.observed.stickiness, sticky);
+  EXPECT_EQ(weights(set.observed), (Weights{{"web1", 80}, {"web2", 20}}));
+  EXPECT_TRUE(ok(SetWeights{{{"web1", 80}, {"web2", 20}}, sticky}).alreadyDone);
+  invite(5);
+  EXPECT_NE(visitors.front().first.cookieLine().find("shop-version="), std::string::npos)
+      << visitors.front().first.cookieLine();
+  expectAllStay();
+  // Who comes without a cookie is shared out by the weights.
+  std::map<std::string, int> counts = spread(proxy->port, 1000);
+  EXPECT_EQ(counts[""], 0);
+  EXPECT_NEAR(counts["web2"] / 10.0, 20, 6);
+  ok(SetWeights{{{"web1", 30}, {"web2", 70}}, sticky});
+  expectAllStay();
+  ok(AddBackend{RealProxy::at(proxy->web3)});
+  expectAllStay();
+  proxy->restart();
+  EXPECT_EQ(read().stickiness, sticky);
+  EXPECT_TRUE(read().live) << read().problem;
+  expectAllStay();
+}
+
+TEST_P(StickyContract, NoCookieLeadsToABackendWithoutWeight) {
+  adopt({{"web1", 1}, {"web2", 1}});
+  ok(SetWeights{{{"web1", 1}, {"web2", 1}}, sticky});
+  invite(3);
+  ok(SetWeights{{{"web1", 0}, {"web2", 1}}, sticky});
+  for (auto& [visitor, first] : visitors) EXPECT_EQ(visitor.visit(), "web2") << first;
+  EXPECT_EQ(ok(DrainBackend{"web1"}).observed.stickiness, sticky);
+  ok(SetWeights{{{"web1", 1}, {"web2", 1}}, sticky});
+  for (auto& [visitor, first] : visitors) EXPECT_EQ(visitor.visit(), "web2") << "not back again";
+}
+
+TEST_P(StickyContract, TheCookieGoesAndNothingOfItStays) {
+  const std::string before = proxy->original();
+  adopt({{"web1", 1}, {"web2", 1}});
+  const std::string plain = proxy->original();
+  ok(SetWeights{{{"web1", 1}, {"web2", 0}}, sticky});
+  SteadyLoad load(proxy->port, proxy->closesItsQueue());
+  const TrafficResult gone = ok(SetWeights{{{"web1", 1}, {"web2", 1}}});
+  const std::vector<std::string> failures = load.end();
+  EXPECT_TRUE(failures.empty()) << failures.size() << " of " << load.sent() << ": " << failures.front();
+  EXPECT_EQ(gone.observed.stickiness, Stickiness());
+  EXPECT_EQ(proxy->original(), plain);
+  Visitor visitor(proxy->port);
+  EXPECT_NE(visitor.visit(), "");
+  EXPECT_EQ(visitor.cookieLine(), "");
+  expectShares({{"web1", 1}, {"web2", 1}});
+  ok(SetWeights{{{"web1", 1}, {"web2", 1}}, sticky});
+  ok(RestoreTraffic{});
+  EXPECT_EQ(proxy->original(), before);
+}
+
+TEST_P(StickyContract, TheCookieHasTheAgeThatWasAskedForOrItIsRefused) {
+  adopt({{"web1", 1}, {"web2", 1}});
+  sticky.maxAge = 1h;
+  const TrafficResult result = run(SetWeights{{{"web1", 1}, {"web2", 1}}, sticky});
+  if (GetParam().name == "caddy") {
+    EXPECT_NE(result.outcome, Outcome::Done);
+    EXPECT_NE(result.status.message().find("stickiness.maxAge"), std::string::npos) << result.status.message();
+    EXPECT_EQ(read().stickiness, Stickiness());
+    expectShares({{"web1", 1}, {"web2", 1}});
+    return;
+  }
+  ASSERT_TRUE(result.status) << result.status.toString();
+  EXPECT_EQ(result.observed.stickiness, sticky);
+  invite(1);
+  expectAllStay();
+}
+
 // Two backends over the same servers: reads go to all of them, writes to one that has the others as its backups.
 class WriterContract : public TrafficContract {
  protected:
@@ -356,6 +458,10 @@ TEST_P(WriterContract, ChangesOfTheWriterUnderLoadLoseNoWrite) {
 
 std::string kindName(const testing::TestParamInfo<ProxyKind>& info) { return info.param.name; }
 INSTANTIATE_TEST_SUITE_P(Proxies, TrafficContract,
+                         testing::Values(nginxKind(), haproxyKind(), caddyKind(), newCaddyKind(), traefikKind()),
+                         kindName);
+
+INSTANTIATE_TEST_SUITE_P(Proxies, StickyContract,
                          testing::Values(nginxKind(), haproxyKind(), caddyKind(), newCaddyKind(), traefikKind()),
                          kindName);
 

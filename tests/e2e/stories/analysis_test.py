@@ -1,18 +1,16 @@
 """A canary that is judged by a real Prometheus, over what it really scraped."""
 import os
 import shutil
-import signal
 import tempfile
 import unittest
 
 import processes
-from programs import proxies
+from programs import instances, proxies
 from programs.prometheus import Prometheus
 from scenario import Scenario
 
 APP = os.path.join(os.path.dirname(proxies.__file__), 'counted_app.py')
-START = ('setsid python3 app.py >"$HOME/$SLOT.log" 2>&1 </dev/null & echo $! >"$HOME/$SLOT.pid"')
-STOP = 'if [ -e "$HOME/$SLOT.pid" ]; then kill "$(cat "$HOME/$SLOT.pid")"; rm -f "$HOME/$SLOT.pid"; fi; true'
+START, STOP = instances.start('python3 app.py'), instances.stop()
 ORDERS = 'sum(rate(shop_orders_total{version="{{args.version}}"%s}[3s]))'
 CANARY = {'type': 'Canary', 'canary': {'steps': [{'setWeight': 50}, {'analysis': {'templates': ['lost']}}],
                                        'scaleDownDelay': '0s'}}
@@ -30,7 +28,7 @@ class JudgedByPrometheus(Scenario):
         place = tempfile.mkdtemp(prefix='proxy-', dir=self.directory)
         self.proxy = proxies.Nginx(place).start()
         self.addCleanup(self.proxy.stop)
-        self.addCleanup(self.end_instances)
+        self.addCleanup(instances.end_all, self.home)
         ports = {slot: processes.free_port() for slot in ('blue', 'green')}
         self.prometheus = Prometheus(os.path.join(place, 'prometheus'), list(ports.values())).start()
         self.addCleanup(self.prometheus.stop)
@@ -40,15 +38,6 @@ class JudgedByPrometheus(Scenario):
                      'health': {'http': {'path': '/'}, 'attempts': 50, 'interval': '200ms'},
                      'traffic': {**self.proxy.traffic(), 'drainTimeout': '5s'}}
         self.template()
-
-    def end_instances(self):
-        for slot in ('blue', 'green'):
-            pid = processes.text_of(os.path.join(self.home, f'{slot}.pid')).strip()
-            if pid:
-                try:
-                    os.kill(int(pid), signal.SIGTERM)
-                except ProcessLookupError:
-                    pass
 
     def template(self, address=None, **metric):
         lost = ORDERS % ',result="lost"' + ' / ' + ORDERS % ''
@@ -71,13 +60,7 @@ class JudgedByPrometheus(Scenario):
     def begin(self, version, reason):
         """Applies, and waits until the run is where it is said to be. The run's name."""
         self.shop.apply(version, strategy=CANARY, **self.spec)
-        def there():
-            runs = [run for run in self.shop.runs() if run['spec']['version'] == version]
-            return runs and runs[-1]['status'].get('transitions', [{}])[-1].get('reason') == reason and runs[-1]
-        try:
-            return processes.wait_for(there, 90, reason)['metadata']['name']
-        except AssertionError as error:
-            raise AssertionError(f'{error}\n{self.shop.describe()}') from None
+        return self.shop.wait_for_reason(version, reason)
 
     def deploy(self, version, outcome='Completed'):
         return self.shop.deploy(version, outcome, strategy=CANARY, **self.spec)
@@ -102,6 +85,9 @@ class JudgedByPrometheus(Scenario):
         self.assertIn('AnalysisSuccessful', events)
         self.assertIn('AnalysisFailed', events)
         self.assertIn('AnalysisFailed', self.cluster.slipway('status', 'shop', '-n', self.shop.namespace)[1])
+        history = self.cluster.slipway('history', 'shop', '-n', self.shop.namespace)[1]
+        self.assertRegex(history, r'2\.0\.0 +Completed .*analysis: step 2 Successful')
+        self.assertRegex(history, r'3\.0\.0 +RolledBack .*analysis: step 2 Failed')
         listed = self.cluster.kubectl('-n', self.shop.namespace, 'get', 'at')
         self.assertRegex(listed, r'lost +share')
 

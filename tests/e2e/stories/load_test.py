@@ -5,15 +5,14 @@ import shutil
 import tempfile
 import unittest
 
-import processes
-from programs import proxies, steady_load
+from programs import instances, proxies, steady_load
 from scenario import OnMachines, Scenario
 from sshds import SshServer
 
 APP = os.path.join(os.path.dirname(steady_load.__file__), 'small_app.py')
-RUN = 'setsid python3 app.py >"/run/shop$SLOT.log" 2>&1 </dev/null & echo $! >"/run/shop$SLOT.pid"'
-START = f'PORT="${{PORT:-8080}}"; export PORT; {RUN}'
-STOP = 'if [ -e "/run/shop$SLOT.pid" ]; then kill "$(cat "/run/shop$SLOT.pid")"; rm -f "/run/shop$SLOT.pid"; fi; true'
+PLACE = '/run/shop$SLOT'
+START = 'PORT="${PORT:-8080}"; export PORT; ' + instances.start('python3 app.py', PLACE)
+STOP = instances.stop(PLACE)
 
 
 class UnderLoad:
@@ -59,12 +58,6 @@ class UnderLoad:
     def deploy(self, version, outcome='Completed', **spec):
         return self.shop.deploy(version, outcome, **{**self.spec, **spec})
 
-    def wait_for_person(self, version):
-        def paused():
-            status = self.shop.release().get('status', {})
-            return status.get('phase') == 'Paused' and status.get('versions', {}).get('attempted') == version
-        processes.wait_for(paused, 90, f'{version} to wait for a person')
-
     def check(self, load, *versions):
         print(f'{sum(load.answers.values())} answers, {load.rate:.0f}/s, {load.again} made again; ', end='', flush=True)
         self.assertEqual({}, load.failures)
@@ -96,7 +89,7 @@ class UnderLoad:
         with self.load() as load:
             self.shop.apply('2.0.0', **{**self.spec, **spec})
             for weight in (20, 60):
-                self.wait_for_person('2.0.0')
+                self.shop.wait_for_person('2.0.0')
                 seen = load.window(2.0)
                 self.assertAlmostEqual(weight, steady_load.share(seen, '2.0.0'), delta=2, msg=str(seen))
                 token = self.shop.annotate('promote')

@@ -8,23 +8,22 @@ import tempfile
 import unittest
 
 import processes
-from programs import proxies, steady_load
+from programs import instances, proxies, steady_load
 from samples_test import TOP
 from scenario import Application, Scenario
 from sshds import SshCrowd, SshServer
 
 APP = os.path.join(os.path.dirname(steady_load.__file__), 'small_app.py')
 # Many servers are one machine here: each has an address of its own, which the test has written down in its home.
-START = ('ADDRESS="$(cat "$HOME/address")" PORT="${PORT:-%d}" setsid python3 app.py >"$HOME/out$SLOT" 2>&1 </dev/null & '
-         'echo $! >"$HOME/pid$SLOT"')
-STOP = 'if [ -e "$HOME/pid$SLOT" ]; then kill "$(cat "$HOME/pid$SLOT")"; rm -f "$HOME/pid$SLOT"; fi; true'
+START = 'export ADDRESS="$(cat "$HOME/address")" PORT="${PORT:-%d}"; ' + instances.start('python3 app.py', '$HOME/one$SLOT')
+STOP = instances.stop('$HOME/one$SLOT')
 PROXIES = {'nginx': proxies.Nginx, 'haproxy': proxies.HaProxy, 'caddy': proxies.Caddy, 'traefik': proxies.Traefik}
 
 
 def quicker(value):
-    """The same with every duration no longer than 300 ms: pauses and delays are as many, but short."""
+    """The same with every duration no longer than 300 ms: pauses and delays are as many, but short. A cookie keeps its age."""
     if isinstance(value, dict):
-        return {key: quicker(each) for key, each in value.items()}
+        return {key: each if key == 'maxAge' else quicker(each) for key, each in value.items()}
     if isinstance(value, list):
         return [quicker(each) for each in value]
     return '300ms' if isinstance(value, str) and re.fullmatch(r'([0-9.]+(ms|s|m|h))+', value) else value
@@ -86,11 +85,7 @@ class SamplesBehindProxies(Scenario):
         finally:
             proxy.stop()
             for server in shop.servers:
-                for slot in ('', 'blue', 'green'):
-                    pid = processes.text_of(os.path.join(server.home, f'pid{slot}')).strip()
-                    if pid:
-                        os.kill(int(pid), 15)
-                        os.remove(os.path.join(server.home, f'pid{slot}'))
+                instances.end_all(server.home, ('one', 'oneblue', 'onegreen'))
 
     def application_named(self, name):
         shop = Application(self.cluster, self.fleet, f'run-{name}').set_up()
@@ -125,6 +120,9 @@ class SamplesBehindProxies(Scenario):
         else:
             spec['process'] = {'command': {'reload': f'{STOP}\n{start}'}}
             spec['health']['http']['port'] = spec['traffic']['port'] = port
+        for server, group in zip(shop.servers, spec['strategy'].get('blueGreen', {}).get('groups', [])):
+            for label, value in group['matchLabels'].items():
+                self.cluster.kubectl('-n', shop.namespace, 'label', '--overwrite', 'server', server.name, f'{label}={value}')
         preview = spec['strategy'].get('blueGreen', {}).get('preview')
         if preview:
             preview['run'] = preview['run'].replace('127.0.0.1', '$(cat "$HOME/address")')

@@ -125,6 +125,17 @@ ReleaseSpec canaryByServersSpec() {
   return out;
 }
 
+// web1 and web3 are north, web2 south.
+ReleaseSpec groupsSpec(OldGroup oldGroup) {
+  ReleaseSpec out = canaryByServersSpec();
+  out.strategy.type = StrategyType::BlueGreen;
+  out.strategy.canary.reset();
+  out.strategy.blueGreen = BlueGreenSettings{.autoPromoteAfter = std::chrono::seconds(10)};
+  out.strategy.blueGreen->groups = {{"north", {{"side", "north"}}}, {"south", {{"side", "south"}}}};
+  out.strategy.blueGreen->oldGroup = oldGroup;
+  return out;
+}
+
 void routed(World& world, Workload& work, const std::string& version) { routed(world, work.apps().front(), version); }
 
 App& make(World&, Workload& work, const ReleaseSpec& spec) {
@@ -137,6 +148,22 @@ void established(World& world, Workload& work, const ReleaseSpec& with) {
   App& app = make(world, work, with);
   work.apply(app, "1.0.0");
   rest(world, work, "the first version");
+}
+
+// The same with two groups of servers: north has the traffic.
+void establishedGroups(World& world, Workload& work, OldGroup oldGroup) {
+  App& app = make(world, work, groupsSpec(oldGroup));
+  for (const auto& [server, side] :
+       {std::pair("web1", "north"), std::pair("web2", "south"), std::pair("web3", "north")}) {
+    world.user([server = server, side = side](apiserver::InProcessApi& api) {
+      Json patch = Json::object();
+      patch["metadata"]["labels"]["side"] = side;
+      return api.mergePatch(kServer, {Workload::kNamespace, server}, patch).status();
+    });
+  }
+  work.apply(app, "1.0.0");
+  rest(world, work, "the first version");
+  routed(world, work, "1.0.0");
 }
 
 // The canary is judged at 20 %, three times, 10 s apart.
@@ -297,6 +324,44 @@ std::vector<Scenario> shifting() {
   };
 }
 
+// Blue and green are groups of servers.
+std::vector<Scenario> byGroups() {
+  using W = World&;
+  using L = Workload&;
+  return {
+      {"blue-green-by-groups", [](W w, L l) { establishedGroups(w, l, OldGroup::Update); },
+       [](W w, L l) {
+         next(w, l);
+         routed(w, l, "2.0.0");
+       }},
+      {"blue-green-by-groups-verify-fails", [](W w, L l) { establishedGroups(w, l, OldGroup::Update); },
+       [](W w, L l) {
+         nextBroken(w, l, "sick-2.0.0");
+         routed(w, l, "1.0.0");
+       }},
+      {"blue-green-by-groups-superseded", [](W w, L l) { establishedGroups(w, l, OldGroup::Update); },
+       [](W w, L l) {
+         l.apply(l.apps().front(), "2.0.0");
+         untilStep(w, l, "Baking");
+         l.apply(l.apps().front(), "3.0.0");
+         rest(w, l, "the third version");
+         routed(w, l, "3.0.0");
+       }},
+      {"blue-green-by-groups-kept-rollback",
+       [](W w, L l) {
+         establishedGroups(w, l, OldGroup::Keep);
+         next(w, l);
+         routed(w, l, "2.0.0");
+       },
+       [](W w, L l) {
+         l.ask(l.apps().front(), "rollback");
+         w.run(w.time().now() + std::chrono::seconds(1));
+         rest(w, l, "rollback");
+         routed(w, l, "1.0.0");
+       }},
+  };
+}
+
 // What people ask for on the way, and the other strategies.
 std::vector<Scenario> asked() {
   using W = World&;
@@ -377,7 +442,7 @@ std::vector<Scenario> asked() {
 const std::vector<Scenario>& scenarios() {
   static const std::vector<Scenario> kAll = [] {
     std::vector<Scenario> all = plain();
-    for (auto* more : {asked, shifting}) {
+    for (auto* more : {asked, shifting, byGroups}) {
       for (Scenario& one : more()) {
         all.push_back(std::move(one));
       }

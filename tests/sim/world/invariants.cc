@@ -6,6 +6,7 @@
 
 #include "reconciler/api/meta.h"
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/shift_script.h"
 #include "tests/sim/host/host_script.h"
 
 namespace slipway::sim {
@@ -20,6 +21,12 @@ bool compensates(std::string_view step, std::string_view kind) {
 }
 
 constexpr Revision kReadOneIn = 16;
+
+// Of the group of servers that the run has left without traffic.
+bool isIdle(const ReleaseRun& run, const RunTarget& target) {
+  const ReleaseSpec& spec = run.spec.spec;
+  return spec.strategy.hasGroups() && target.group != planner::freshGroup(spec, run.status);
+}
 
 Json parsed(const Record& record) {
   std::string_view text = *record.value;
@@ -238,6 +245,15 @@ void Checker::checkTargets(const ReleaseRun& run, bool onNewVersion) {
       continue;
     }
     const std::string live = liveOn(target.name, layout);
+    if (onNewVersion && planner::staysOld(run.spec.spec, run.status, target)) {
+      require(6, live == target.before,
+              cat("run ", run.meta.name, " kept its old group, but ", target.name, " runs \"", live, "\", not ",
+                  target.before));
+      continue;
+    }
+    if (onNewVersion && isIdle(run, target) && target.stateOf(StepKind::Switch) != StepState::Done) {
+      continue;  // it has no traffic, and the run has told of it
+    }
     if (onNewVersion) {
       require(6, live == run.spec.version,
               cat("run ", run.meta.name, " is Completed, but ", target.name, " runs \"", live, "\", not ",
@@ -318,7 +334,7 @@ void Checker::checkReady(const Release& release) {
       continue;
     }
     for (const RunTarget& target : run.status.targets) {
-      if (target.gone || tampered_.contains({target.name, release.spec.layout.root})) {
+      if (target.gone || isIdle(run, target) || tampered_.contains({target.name, release.spec.layout.root})) {
         continue;
       }
       require(27, target.stateOf(StepKind::Verify) == StepState::Done,

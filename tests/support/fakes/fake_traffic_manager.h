@@ -20,6 +20,7 @@ class FakeTrafficManager final : public TrafficManager {
     std::map<std::string, BackendState> backends;
     int version = 1;
     bool owned = false;
+    Stickiness stickiness;
     std::map<std::string, BackendState> original;
   };
 
@@ -94,6 +95,7 @@ class FakeTrafficManager final : public TrafficManager {
     result.observed.version = std::to_string(proxy.version);
     result.observed.owned = proxy.owned;
     result.observed.live = true;
+    result.observed.stickiness = proxy.stickiness;
     for (const auto& [name, state] : proxy.backends) {
       result.observed.backends.push_back(state);
     }
@@ -118,12 +120,13 @@ class FakeTrafficManager final : public TrafficManager {
       }
     }
     TrafficResult result;
-    result.alreadyDone = true;
+    result.alreadyDone = proxy.stickiness == set.stickiness;
     for (const auto& [name, weight] : set.weights) {
       result.alreadyDone = result.alreadyDone && proxy.backends[name].weight == weight;
     }
     if (!result.alreadyDone) {
       own(proxy);
+      proxy.stickiness = set.stickiness;
       for (const auto& [name, weight] : set.weights) {
         proxy.backends[name].weight = weight;
       }
@@ -166,6 +169,7 @@ class FakeTrafficManager final : public TrafficManager {
   TrafficResult act(Proxy& proxy, const RestoreTraffic&) {
     if (std::exchange(proxy.owned, false)) {
       proxy.backends = proxy.original;
+      proxy.stickiness = {};
       ++proxy.version;
     }
     return {};

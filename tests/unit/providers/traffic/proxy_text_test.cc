@@ -63,7 +63,7 @@ TEST(HaProxyText, ReplacesTheServersAndKeepsEverythingElse) {
   EXPECT_EQ(withHaProxyServers(*section,
                                {{.backend = {"web1", "10.0.0.1", 80}, .weight = 3, .writer = true},
                                 {.backend = {"web2", "10.0.0.2", 80}, .weight = 0}},
-                               false),
+                               {}, false),
             "backend shop\n  balance roundrobin\n  default-server inter 1s\n"
             "    server web1 10.0.0.1:80 cookie a check weight 3\n    server web2 10.0.0.2:80 check weight 0\n"
             "  option httpchk\n\n");
@@ -71,12 +71,39 @@ TEST(HaProxyText, ReplacesTheServersAndKeepsEverythingElse) {
   EXPECT_TRUE(findHaProxySection(kHaProxy, "other"));
 }
 
+TEST(HaProxyText, SetsACookieAndTakesItAwayAgainWithAllThatBelongsToIt) {
+  const std::string plain =
+      "backend shop\n  balance roundrobin\n    server web1 10.0.0.1:80 check weight 9\n"
+      "    server web2 10.0.0.2:80 check weight 0\n";
+  const std::vector<BackendState> backends = {{.backend = {"web1", "10.0.0.1", 80}, .weight = 9},
+                                              {.backend = {"web2", "10.0.0.2", 80}, .weight = 0}};
+  const Stickiness sticky{"shop-version", std::chrono::hours(1)};
+  const std::string with = withHaProxyServers(*findHaProxySection(plain, "shop"), backends, sticky, false);
+  EXPECT_EQ(with,
+            "backend shop\n  balance roundrobin\n"
+            "    cookie shop-version insert indirect nocache httponly maxlife 3600s # set by Slipway\n"
+            "    server web1 10.0.0.1:80 check cookie web1 weight 9\n"
+            "    server web2 10.0.0.2:80 check cookie web2 disabled weight 0\n");
+  const auto again = findHaProxySection(with, "shop");
+  EXPECT_EQ(again->stickiness, sticky);
+  EXPECT_EQ(again->otherCookie, "");
+  EXPECT_EQ(withHaProxyServers(*again, backends, sticky, false), with);
+  EXPECT_EQ(withHaProxyServers(*again, backends, {}, false), plain);
+}
+
+TEST(HaProxyText, KnowsACookieThatAPersonHasWritten) {
+  const std::string own = "backend shop\n  cookie SRV insert\n    server web1 10.0.0.1:80 cookie web1 weight 9\n";
+  const auto section = findHaProxySection(own, "shop");
+  EXPECT_EQ(section->otherCookie, "cookie SRV insert");
+  EXPECT_EQ(withHaProxyServers(*section, {{.backend = {"web1", "10.0.0.1", 80}, .weight = 9}}, {}, false), own);
+}
+
 TEST(HaProxyText, WritesABackendForWritesWithBackups) {
   const auto section = findHaProxySection("backend w\n  balance first", "w");
   EXPECT_EQ(withHaProxyServers(*section,
                                {{.backend = {"web1", "10.0.0.1", 80}, .weight = 3},
                                 {.backend = {"web2", "10.0.0.2", 80}, .weight = 90, .writer = true}},
-                               true),
+                               {}, true),
             "backend w\n  balance first\n    server web1 10.0.0.1:80 weight 1 backup\n"
             "    server web2 10.0.0.2:80 weight 1\n");
 }
@@ -128,6 +155,17 @@ TEST(Wanted, RefusesWhatWouldChangeTheMeaningOfAConfiguration) {
   }
   request.action = AddBackend{{"a", "2001:db8::1", 80}};
   EXPECT_TRUE(checkRequest(request));
+  request.action = SetWeights{{}, {"shop", {}}};
+  EXPECT_EQ(checkRequest(request).code(), Code::Invalid) << "nginx";
+  request.spec.type = ProxyType::HaProxy;
+  EXPECT_TRUE(checkRequest(request));
+  for (const char* name : {"a b", "a;", "a\n", "a.b", "a#"}) {
+    request.action = SetWeights{{}, {name, {}}};
+    EXPECT_EQ(checkRequest(request).code(), Code::Invalid) << name;
+  }
+  request.action = SetWeights{{}, {"shop", std::chrono::milliseconds(1500)}};
+  EXPECT_EQ(checkRequest(request).code(), Code::Invalid) << "half seconds";
+  request.spec.type = ProxyType::Nginx;
   request.action = AddBackend{{"a", "10.0.0.1", 0}};
   EXPECT_FALSE(checkRequest(request));
   for (const char* file : {"relative", "/a/../b", "/a b", "/a\n"}) {

@@ -126,7 +126,9 @@ ReleaseSpec fullSpec() {
                                               .previewTimeout = std::chrono::seconds(9),
                                               .scaleDownDelay = std::chrono::seconds(1),
                                               .prePromotionAnalysis = {{"errors"}, {{"job", "a"}}},
-                                              .postPromotionAnalysis = {{"errors"}, {{"job", "b"}}}};
+                                              .postPromotionAnalysis = {{"errors"}, {{"job", "b"}}},
+                                              .groups = {{"north", {{"side", "n"}}}, {"south", {{"side", "s"}}}},
+                                              .oldGroup = OldGroup::Keep};
   spec.strategy.canary =
       CanarySettings{.steps = {{.kind = CanaryStep::Kind::SetWeight, .weight = 20},
                                {.kind = CanaryStep::Kind::Pause, .pause = std::chrono::seconds(30)},
@@ -136,7 +138,8 @@ ReleaseSpec fullSpec() {
                      .maxSurge = {2, false},
                      .maxUnavailable = {10, true},
                      .gradualAbort = std::chrono::seconds(10),
-                     .scaleDownDelay = std::chrono::seconds(5)};
+                     .scaleDownDelay = std::chrono::seconds(5),
+                     .stickiness = Stickiness{"shop", std::chrono::hours(1)}};
   spec.slots = Slots{8081, 8082};
   spec.resources = ResourceNeeds{};
   spec.health.http = HttpCheck{};
@@ -211,7 +214,8 @@ TEST(KindsMatchCrds, ReleaseSpec) {
                                    "process.pm2.env",
                                    "process.compose.env",
                                    "cluster.quorum.members.matchLabels",
-                                   "cluster.tieBreaker.matchLabels"};
+                                   "cluster.tieBreaker.matchLabels",
+                                   "strategy.blueGreen.groups[].matchLabels"};
   collectValue(toJson(fullSpec()), "", maps, value);
   for (const Process& process : fullManagers()) {
     collectValue(Json::object({{"process", toJson(process)}}), "", maps, value);
@@ -247,7 +251,7 @@ TEST(KindsMatchCrds, DefaultsOfTheCrdAreTheDefaultsOfTheType) {
       R"({"spec":{"source":{"directory":{"path":"/s"}},"destinations":[{"name":"web"}],"layout":{"root":"/r"},
           "build":[{"name":"a","run":"b"}],"process":{"command":{"reload":"r"}},
           "strategy":{"type":"Canary","rolling":{},"blueGreen":{"preview":{"run":"x"}},
-                      "canary":{"steps":[{"pause":{}}]}},
+                      "canary":{"steps":[{"pause":{}}],"stickiness":{}}},
           "health":{"http":{},"exec":{"run":"x"},"process":{},"beforeSwitch":{"exec":{"run":"y"}}},
           "hooks":[{"name":"a","at":"Backup","http":{"url":"http://h/"}}],
           "cluster":{"roleProbe":{"http":{}},"quorum":{}},
@@ -289,10 +293,11 @@ TEST(KindsMatchCrds, ReleaseStatus) {
   status.conditions = {{"Ready", "True", "R", "m", "2026-01-01T00:00:00Z", 1}};
   status.phase = status.step = status.message = status.identity = status.currentRun = status.lastOutcome = "x";
   status.drift = "None";
+  status.liveGroup = "north";
   status.runCounter = 1;
   status.weight = {20, 20, 10};
   status.versions = {"1", "1", "1", "1"};
-  status.history = {{"1", "r", "Completed", "rev", "id", "digest", "at", true, "why"}};
+  status.history = {{"1", "r", "Completed", "rev", "id", "digest", "at", true, "why", "step 1 Failed"}};
   status.handledRequests["retry"] = {"t", "r", "at", "1.0.0"};
   std::set<std::string> value;
   collectValue(toJson(status), "", {"handledRequests"}, value);
@@ -322,8 +327,9 @@ TEST(KindsMatchCrds, Run) {
   status.revisionDisplay = status.artifact = "x";
   status.fence = 3;
   status.skewMs = 4;
-  status.decisions = {"a", "b", "c", "d", "e", "f", "g", "h", 2};
+  status.decisions = {"a", "b", "c", "d", "e", "f", "g", "h", "i", 2};
   status.canaryStep = 3;
+  status.liveGroup = "north";
   status.traffic = {2, {}, {20, 20, 10}, {"web1"}, {"web2"}};
   status.traffic.record.state = StepState::Running;
   status.analyses["1"] = {"Failed",
@@ -339,7 +345,8 @@ TEST(KindsMatchCrds, Run) {
   status.cluster = {3, "at", {{"web1", {"Unknown", "candidate", "m"}}}, 1, 2, {{"web1", "web2"}}, {{"web2"}}};
   status.waits["after-batch-1"] = {"at", 1500};
   status.transitions = {{RunPhase::Pending, "a", "b", "c", "d"}};
-  RunTarget target{"web1", "web", "uid", true, "digest", "before", 7, "green", "blue", "a", "1", {}, true, true};
+  RunTarget target{"web1", "web", "uid", true,    "digest", "before", 7,   "green",
+                   "blue", "a",   "1",   "north", {},       true,     true};
   target.steps[StepKind::Prepare] = {StepState::Failed, 1, 2,         "op", "a", "b",  "c", 5,
                                      "fetch",           3, "Timeout", "m",  "t", true, 1,   2};
   status.targets = {target};

@@ -52,6 +52,43 @@ TEST(StrategyRules, TakeWhatCanBeDone) {
   EXPECT_EQ(refusal(cat(kSlots, R"("strategy":{"type":"Rolling","rolling":{"maxUnavailable":0,"maxSurge":1}})")), "");
 }
 
+TEST(StrategyRules, TakeGroupsOfServersInPlaceOfSlots) {
+  const auto groups = [](const std::string& more, const std::string& beside) {
+    return refusal(cat(beside, R"("strategy":{"type":"BlueGreen","blueGreen":{)", more, R"("groups":[
+        {"name":"a","matchLabels":{"side":"a"}},{"name":"b","matchLabels":{"side":"b"}}]}})"));
+  };
+  const std::string proxy = R"("traffic":{"type":"nginx","service":"shop","servers":["edge"],"port":80},)";
+  EXPECT_EQ(groups(R"("oldGroup":"Keep",)", proxy), "");
+  EXPECT_NE(groups("", kSlots).find("spec.strategy.blueGreen.groups"), std::string::npos);
+  EXPECT_NE(groups("", R"("traffic":{"type":"nginx","service":"shop"},)").find("spec.traffic.servers"),
+            std::string::npos);
+  EXPECT_NE(groups("", "").find("spec.traffic"), std::string::npos);
+  EXPECT_NE(refusal(cat(proxy, R"("strategy":{"type":"BlueGreen","blueGreen":{"groups":[
+                              {"name":"a","matchLabels":{"side":"a"}}]}})"))
+                .find("spec.strategy.blueGreen.groups"),
+            std::string::npos)
+      << "one group";
+  EXPECT_NE(refusal(cat(kSlots, R"("strategy":{"type":"BlueGreen","blueGreen":{"oldGroup":"Keep"}})"))
+                .find("spec.strategy.blueGreen.oldGroup"),
+            std::string::npos);
+}
+
+TEST(StrategyRules, RefuseACookieThatTheProxyCannotSet) {
+  const auto sticky = [](const std::string& proxy, const std::string& cookie) {
+    return refusal(cat(R"("slots":{"blue":{"port":81},"green":{"port":82}},
+        "process":{"command":{"start":"a","stop":"b"}},"traffic":{"service":"shop",)",
+                       proxy, R"(},"strategy":{"type":"Canary","canary":{"steps":[{"setWeight":5}],"stickiness":{)",
+                       cookie, "}}}"));
+  };
+  EXPECT_EQ(sticky(R"("type":"haproxy","servers":["edge"])", R"("maxAge":"1h")"), "");
+  const std::string nginx = sticky(R"("type":"nginx","servers":["edge"])", "");
+  EXPECT_NE(nginx.find("spec.strategy.canary.stickiness"), std::string::npos) << nginx;
+  EXPECT_NE(nginx.find("open source nginx sets no cookie"), std::string::npos) << nginx;
+  EXPECT_NE(sticky(R"("type":"haproxy")", "").find("spec.strategy.canary.stickiness"), std::string::npos);
+  EXPECT_NE(sticky(R"("type":"caddy","servers":["edge"])", R"("cookie":"a;b")").find("stickiness.cookie"),
+            std::string::npos);
+}
+
 TEST(StrategyRules, RefuseWeightsOutOfBoundsOrOrder) {
   EXPECT_NE(refusal(canary(R"("steps":[{"setWeight":101}])")).find("spec.strategy.canary.steps[0].setWeight"),
             std::string::npos);
