@@ -77,7 +77,12 @@ class Rehearsal {
     const std::string uid = "preview";
     const Strategy& strategy = strategyFor(run_.spec);
     while (true) {
-      const Plan plan = strategy.plan({uid, run_, progress_, {}, waited_, {}, Duration(0)});
+      const Plan plan = strategy.plan({.runUid = uid,
+                                       .run = run_,
+                                       .progress = progress_,
+                                       .cooling = {},
+                                       .waited = waited_,
+                                       .rolesAge = Duration(0)});
       if (isTerminal(plan.phase) || !follow(plan)) {
         return std::move(out_);
       }

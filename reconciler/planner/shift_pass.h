@@ -6,6 +6,7 @@
 
 #include "reconciler/planner/run_pass.h"
 #include "reconciler/planner/shift_script.h"
+#include "reconciler/planner/step_rules.h"
 #include "reconciler/planner/traffic_goal.h"
 
 namespace slipway::planner {
@@ -35,7 +36,8 @@ class ShiftPass final : public RunPass {
     return out;
   }
   bool done(std::size_t i, StepKind kind) const { return target(i).stateOf(kind) == StepState::Done; }
-  bool began(std::size_t i, StepKind kind) const { return target(i).stateOf(kind) != StepState::Pending; }
+  // Also what failed, or nobody knows the end of, before a person had the run go on: it may have happened.
+  bool began(std::size_t i, StepKind kind) const { return wasStarted(target(i), kind); }
   bool hasOld(std::size_t i) const;  // an instance of the old version was there when the run began
   Targets up() const;                // of the new version, verified
   Targets oldUp() const;             // of the old version

@@ -51,7 +51,7 @@ class World {
         run_.status.decisions.abort = "now";
       }
       const Plan plan =
-          strategyFor(run_.spec.spec).plan({run_.meta.uid, run_.spec, run_.status, {}, waited_, {}, age_});
+          strategyFor(run_.spec.spec).plan({run_.meta.uid, run_.spec, run_.status, {}, waited_, {}, {}, age_});
       EXPECT_TRUE(mayFollow(run_.status.phase, plan.phase))
           << phaseName(run_.status.phase) << " to " << phaseName(plan.phase);
       run_.status.phase = plan.phase;

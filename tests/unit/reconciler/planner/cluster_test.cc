@@ -48,7 +48,7 @@ class Stage {
   void forgetAge() { age_.reset(); }
 
   Plan plan() {
-    return strategyFor(run_.spec.spec).plan({run_.meta.uid, run_.spec, run_.status, {}, waited_, {}, age_});
+    return strategyFor(run_.spec.spec).plan({run_.meta.uid, run_.spec, run_.status, {}, waited_, {}, {}, age_});
   }
 
   // Follows plans until one starts something, asks the members, or waits; decisions are taken on the way.
