@@ -19,6 +19,8 @@ const RunTarget* targetOf(const ReleaseRun& run, const std::string& server) {
 }
 
 bool isOver(StepState state) { return state == StepState::Done; }
+// The old version runs again and was looked at: that it is unwell does not keep a run from going back to it.
+bool looksDone(StepState state) { return state == StepState::Done || state == StepState::Failed; }
 bool began(const RunTarget& target, StepKind kind) { return target.stateOf(kind) != StepState::Pending; }
 
 // Servers on which both versions may run at once.
@@ -85,7 +87,7 @@ void TrafficLaw::changed(const ReleaseRun& run, const TrafficRequest& request,
     stable += weight;
     const bool serves = target == nullptr || weight == 0 ||
                         !began(*target, slots ? StepKind::ScaleDown : StepKind::Switch) ||
-                        isOver(target->stateOf(StepKind::Recheck)) || isOver(target->stateOf(StepKind::Undo));
+                        isOver(target->stateOf(StepKind::Undo)) || looksDone(target->stateOf(StepKind::Recheck));
     ports_.require(4, serves, cat("run ", run.meta.name, " gives traffic to the old version on ", server, ", ended"));
   }
   int all = 0;
