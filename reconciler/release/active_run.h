@@ -126,8 +126,8 @@ struct ActiveRun {
   int surveyed = 0;
   SteadyTime surveyedAt{};
 
-  // REQUIRES: there is an artifact. Has the record say what was fetched; again after a visit whose record did not become
-  // durable. Invalid when the version was made from something else.
+  // REQUIRES: there is an artifact. Has the record say what was fetched; again after a visit whose record did not
+  // become durable. Invalid when the version was made from something else.
   Status pinSource(RunStatus& status) const;
 };
 

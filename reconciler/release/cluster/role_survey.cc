@@ -18,7 +18,8 @@ MemberSight unknown(std::string message, std::string answer = "") {
 
 bool listed(const std::vector<std::string>& values, std::string_view answer) {
   const std::string lower = lowerAscii(answer);
-  return std::any_of(values.begin(), values.end(), [&](const std::string& value) { return lowerAscii(value) == lower; });
+  return std::any_of(values.begin(), values.end(),
+                     [&](const std::string& value) { return lowerAscii(value) == lower; });
 }
 
 // The member of a document at names with dots between them.
