@@ -96,7 +96,7 @@ void shift(Dice& dice, ReleaseSpec& spec, const std::vector<std::string>& server
       spec.strategy.canary = someCanary(dice, slots);
     }
   }
-  const std::string machine = servers[dice.below(servers.size())];
+  const std::string& machine = servers[dice.below(servers.size())];
   if (slots) {
     putInSlots(spec, 9001 + 2 * (port - 8000), machine);
     spec.process->timeout = std::chrono::seconds(20);
