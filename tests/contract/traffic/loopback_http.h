@@ -211,20 +211,11 @@ inline std::map<std::string, int> spread(int port, int requests) {
 // Requests without a pause until the end of its life.
 class SteadyLoad {
  public:
-  // `again`: a connection that is closed without an answer is made once more, as clients do.
-  explicit SteadyLoad(int port, bool again = false) {
+  // A connection that ends without one byte of an answer is made again so many times, as clients do.
+  explicit SteadyLoad(int port, int retries = 0) {
     for (int i = 0; i < 3; ++i) {
-      threads_.emplace_back([this, port, again](const std::stop_token& stop) {
-        while (!stop.stop_requested()) {
-          std::string trouble;
-          bool failed = httpGet(port, "/", &trouble).empty();
-          failed = failed && (!again || trouble != "closed without an answer" || httpGet(port, "/", &trouble).empty());
-          if (failed) {
-            const std::lock_guard lock(mutex_);
-            failures_.push_back(trouble);
-          }
-          ++sent_;
-        }
+      threads_.emplace_back([this, port, retries](const std::stop_token& stop) {
+        while (!stop.stop_requested()) ask(port, retries);
       });
     }
   }
@@ -236,6 +227,17 @@ class SteadyLoad {
   int sent() const { return sent_; }
 
  private:
+  void ask(int port, int retries) {
+    std::string trouble;
+    ++sent_;
+    for (int left = retries; httpGet(port, "/", &trouble).empty(); --left) {
+      if (left > 0 && !trouble.starts_with("HTTP")) continue;
+      const std::lock_guard lock(mutex_);
+      failures_.push_back(trouble);
+      return;
+    }
+  }
+
   std::mutex mutex_;
   std::vector<std::string> failures_;
   std::atomic<int> sent_{0};

@@ -55,8 +55,8 @@ class RealProxy {
   virtual TrafficBackend unacceptable() const { return {}; }
   // As the proxy calls the one that a person has written.
   virtual std::string firstName() const { return "web1"; }
-  // It opens a new listening socket at each change: connections that wait in the old one's queue are closed.
-  virtual bool closesItsQueue() const { return false; }
+  // How often a client makes a connection again that ended without an answer.
+  virtual int retries() const { return 0; }
   // How many times it has read its configuration since it was made to for the first time, or what stands for that.
   virtual std::string generation() { return {}; }
 

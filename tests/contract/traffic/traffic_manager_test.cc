@@ -198,7 +198,7 @@ TEST_P(TrafficContract, ADrainTellsWhatIsLeftWhenItsTimeIsUp) {
 
 TEST_P(TrafficContract, ChangesUnderLoadLoseNoRequest) {
   adopt({{"web1", 5}, {"web2", 5}});
-  SteadyLoad load(proxy->port, proxy->closesItsQueue());
+  SteadyLoad load(proxy->port, proxy->retries());
   ok(AddBackend{RealProxy::at(proxy->web3)});
   for (const int weight : {10, 50, 100}) {
     ok(SetWeights{{{"web1", 100 - weight}, {"web3", weight}}});
@@ -368,7 +368,7 @@ TEST_P(StickyContract, TheCookieGoesAndNothingOfItStays) {
   adopt({{"web1", 1}, {"web2", 1}});
   const std::string plain = proxy->original();
   ok(SetWeights{{{"web1", 1}, {"web2", 0}}, sticky});
-  SteadyLoad load(proxy->port, proxy->closesItsQueue());
+  SteadyLoad load(proxy->port, proxy->retries());
   const TrafficResult gone = ok(SetWeights{{{"web1", 1}, {"web2", 1}}});
   const std::vector<std::string> failures = load.end();
   EXPECT_TRUE(failures.empty()) << failures.size() << " of " << load.sent() << ": " << failures.front();

@@ -147,7 +147,7 @@ backend shop
 
 class Caddy(Proxy):
     # It opens its listening socket anew at each change: see docs/traffic.md.
-    retries = 1
+    retries = 5  # once is nearly always enough
 
     @staticmethod
     def program():

@@ -81,7 +81,8 @@ class SamplesBehindProxies(Scenario):
             self.change_places(spec, shop, proxy)
             for version in ('1.0.0', '2.0.0'):
                 self.follow(shop, version, spec)
-                self.assertEqual(100, steady_load.observed(f'http://127.0.0.1:{proxy.port}/', 0.5, retries=1).share(version), name)
+                seen = steady_load.observed(f'http://127.0.0.1:{proxy.port}/', 0.5, retries=proxy.retries)
+                self.assertEqual(100, seen.share(version), name)
         finally:
             proxy.stop()
             for server in shop.servers:
