@@ -14,6 +14,11 @@ constexpr int kLinkVerifyTries = 3;
 constexpr int kUndoTries = 8;
 constexpr int kTrafficTries = 6;
 
+bool isOnServer(const Process& process, const std::string& server) {
+  return process.servers.empty() ||
+         std::find(process.servers.begin(), process.servers.end(), server) != process.servers.end();
+}
+
 int maxTries(StepKind kind, const Health& health) {
   switch (kind) {
     case StepKind::Prepare:
@@ -135,8 +140,7 @@ bool runsProcess(const ReleaseSpec& spec, StepKind kind, const std::string& targ
     return false;
   }
   const Process& process = *spec.process;
-  if (!process.servers.empty() &&
-      std::find(process.servers.begin(), process.servers.end(), target) == process.servers.end()) {
+  if (!isOnServer(process, target)) {
     return false;
   }
   if (spec.slots.has_value()) {
@@ -147,6 +151,16 @@ bool runsProcess(const ReleaseSpec& spec, StepKind kind, const std::string& targ
     return kind == StepKind::Stop ? process.canStop() : process.canStart();
   }
   return kind != StepKind::Stop && process.canReload();
+}
+
+std::optional<ProcessManager> managerOn(const ReleaseSpec& spec, const std::string& release,
+                                        const std::string& server) {
+  if (!spec.process.has_value() || !spec.process->manager.has_value() || !isOnServer(*spec.process, server)) {
+    return std::nullopt;
+  }
+  std::optional<ProcessManager> manager = spec.process->manager;
+  nameManager(*manager, release);
+  return manager;
 }
 
 }  // namespace slipway::planner

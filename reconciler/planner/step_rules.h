@@ -40,4 +40,7 @@ bool restartsOld(const ReleaseSpec& spec, const RunTarget& target);
 // Whether the release runs a process command on this target for this kind of step.
 bool runsProcess(const ReleaseSpec& spec, StepKind kind, const std::string& target);
 
+// The manager of that Release's process on that server, as it is called there; nothing where none runs it.
+std::optional<ProcessManager> managerOn(const ReleaseSpec& spec, const std::string& release, const std::string& server);
+
 }  // namespace slipway::planner

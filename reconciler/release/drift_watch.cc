@@ -24,13 +24,12 @@ DriftSight sightOf(const std::string& server, const StepResult& result) {
 // end: what one that failed would have run is not what has to run.
 std::optional<StepRequest> processLook(const ReleaseRun& run, const RunTarget& target, const StepRequest& links) {
   const ReleaseSpec& spec = run.spec.spec;
+  VerifyStep step{run.spec.version, std::nullopt};
+  step.manager = planner::managerOn(spec, run.spec.release, target.name);
   if (run.status.phase != RunPhase::Completed || !planner::runsProcess(spec, StepKind::Start, target.name) ||
-      !spec.process->manager.has_value()) {
+      !step.manager.has_value()) {
     return std::nullopt;
   }
-  VerifyStep step{run.spec.version, std::nullopt};
-  step.manager = spec.process->manager;
-  nameManager(*step.manager, run.spec.release);
   if (spec.slots.has_value() && !target.slot.empty()) {
     step.slot = {target.slot, spec.slots->portOf(target.slot)};
   }
@@ -59,15 +58,19 @@ struct DriftWatch::Looking {
   std::string version;                           // … which is that they name this one
   bool complete = false;
 
-  // Takes what a look has seen; what is to be looked at next on that server.
-  std::optional<StepRequest> take(const StepRequest& request, const StepResult& result) {
+  struct Taken {
+    std::optional<StepRequest> next;  // to be looked at on that server
+    bool wasLast = false;
+  };
+  // Takes what a look has seen.
+  Taken take(const StepRequest& request, const StepResult& result) {
     const std::lock_guard lock(mutex);
     const std::string& server = request.target.name;
     if (std::holds_alternative<ObserveStep>(request.action)) {
       sights.push_back(sightOf(server, result));
       const bool right = result.status && sights.back().current == version && sights.back().present;
       if (auto look = processes.extract(server); right && look) {
-        return std::move(look.mapped());
+        return {std::move(look.mapped()), false};
       }
     } else if (saysNo(result)) {
       const auto sight =
@@ -75,11 +78,7 @@ struct DriftWatch::Looking {
       sight->process = result.status.message();
     }
     complete = --waiting == 0;
-    return std::nullopt;
-  }
-  bool isComplete() {
-    const std::lock_guard lock(mutex);
-    return complete;
+    return {std::nullopt, complete};
   }
 };
 
@@ -91,9 +90,10 @@ StepEvents DriftWatch::eventsFor(const std::shared_ptr<Looking>& looking, Provid
   events.progress = [](const StepRequest&, const std::string&) {};
   events.done = [looking, &provider, complete = std::move(complete)](const StepRequest& request,
                                                                      const StepResult& result) {
-    if (std::optional<StepRequest> next = looking->take(request, result)) {
-      provider.start({std::move(*next)}, eventsFor(looking, provider, complete));
-    } else if (looking->isComplete()) {
+    Looking::Taken taken = looking->take(request, result);
+    if (taken.next.has_value()) {
+      provider.start({std::move(*taken.next)}, eventsFor(looking, provider, complete));
+    } else if (taken.wasLast) {
       complete();
     }
   };

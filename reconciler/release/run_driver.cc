@@ -16,7 +16,6 @@
 namespace slipway::release {
 namespace {
 
-constexpr Duration kLease = std::chrono::seconds(30);
 constexpr Duration kLockPoll = std::chrono::seconds(15);  // a changed Destination wakes us earlier
 constexpr int kFetchTries = 6;
 
@@ -192,7 +191,8 @@ Status RunDriver::holdLease(const std::string& destination, bool renew) {
     }
     return renewed;
   }
-  const std::uint64_t others = held == active_.grants.end() ? usedByOthers(services_.reader, run_) : 0;
+  const std::uint64_t others =
+      held == active_.grants.end() ? usedFences(services_.reader, {run_.meta.ns, run_.spec.release}, run_.meta.uid) : 0;
   const std::uint64_t known = others == 0 ? 0 : others + 1;
   Result<LeaseGrant> grant = services_.leases.acquire(key, {holder, kLease, std::max(known, needed)});
   if (!grant) {
@@ -233,11 +233,11 @@ bool RunDriver::needsArtifact() const {
 }
 
 Result<bool> RunDriver::haveArtifact() {
-  if (active_.artifact == nullptr && !needsArtifact()) {
-    return true;
-  }
   if (active_.artifact != nullptr) {
     SLIPWAY_RETURN_IF_ERROR(active_.pinSource(run_.status));
+    return true;
+  }
+  if (!needsArtifact()) {
     return true;
   }
   if (std::optional<Fetched> fetched = active_.fetch->take()) {

@@ -100,7 +100,8 @@ class RunDriver {
   std::vector<std::size_t> dueMetrics_;  // recorded as started, not started yet
 };
 
-// The lease of an application on a destination.
+// The lease of an application on a destination, and for how long it is held after it was last renewed.
+constexpr Duration kLease = std::chrono::seconds(30);
 ObjectKey leaseKey(const std::string& ns, const std::string& release, const std::string& destination);
 
 }  // namespace slipway::release

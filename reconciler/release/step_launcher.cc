@@ -71,14 +71,6 @@ SlotRef slotFor(const ReleaseSpec& spec, StepKind kind, const RunTarget& target)
   return {name, name.empty() ? 0 : spec.slots->portOf(name)};
 }
 
-std::optional<ProcessManager> managerOf(const ReleaseRun& run) {
-  std::optional<ProcessManager> manager = run.spec.spec.process->manager;
-  if (manager.has_value()) {
-    nameManager(*manager, run.spec.release);
-  }
-  return manager;
-}
-
 ProcessStep processStep(const ReleaseRun& run, StepKind kind, const RunTarget& target) {
   const Process& process = *run.spec.spec.process;
   const bool recreate = run.spec.spec.strategy.type == StrategyType::Recreate;
@@ -87,7 +79,7 @@ ProcessStep processStep(const ReleaseRun& run, StepKind kind, const RunTarget& t
   step.timeout = process.timeout;
   step.releaseId = ofTheOld(kind) ? target.before : run.spec.version;
   step.slot = slotFor(run.spec.spec, kind, target);
-  step.manager = managerOf(run);
+  step.manager = planner::managerOn(run.spec.spec, run.spec.release, target.name);
   step.goingBack = ofTheOld(kind);
   if (kind == StepKind::Stop || kind == StepKind::ScaleDown || kind == StepKind::Withdraw ||
       (step.manager.has_value() && step.releaseId.empty())) {
@@ -121,7 +113,7 @@ VerifyStep verifyStep(const ReleaseRun& run, StepKind kind, const RunTarget& tar
   }
   step.slot = slotFor(run.spec.spec, kind, target);
   if (planner::runsProcess(run.spec.spec, StepKind::Start, target.name)) {
-    step.manager = managerOf(run);
+    step.manager = planner::managerOn(run.spec.spec, run.spec.release, target.name);
     if (health.process.has_value()) {
       step.process = ProcessLook{health.process->minUptime, health.process->pidFile};
     }

@@ -6,9 +6,9 @@
 
 namespace slipway::release {
 
-std::uint64_t usedByOthers(const ApiReader& reader, const ReleaseRun& run) {
+std::uint64_t usedFences(const ApiReader& reader, const ObjectKey& application, const std::string& exceptUid) {
   std::uint64_t known = 0;
-  Result<ObjectList> runs = reader.list(kReleaseRun, run.meta.ns);
+  Result<ObjectList> runs = reader.list(kReleaseRun, application.ns);
   if (!runs) {
     return known;
   }
@@ -18,7 +18,7 @@ std::uint64_t usedByOthers(const ApiReader& reader, const ReleaseRun& run) {
     const Json* uid = object->at({"metadata", "uid"});
     const Json* fence = object->at({"status", "fence"});
     if (release == nullptr || uid == nullptr || fence == nullptr || !fence->isInt() ||
-        !(*release == Json(run.spec.release)) || *uid == Json(run.meta.uid)) {
+        !(*release == Json(application.name)) || *uid == Json(exceptUid)) {
       continue;
     }
     const std::int64_t used = fence->asInt();

@@ -7,9 +7,9 @@
 
 namespace slipway::release {
 
-// The highest fencing number that other runs of the application used, as far as their records tell. The records outlive
-// a lease that is deleted: without them a new one could start below the number of a holder that still acts, on servers
-// that have not seen it.
-std::uint64_t usedByOthers(const ApiReader& reader, const ReleaseRun& run);
+// The highest fencing number that runs of the application used, except that one, as far as their records tell. The
+// records outlive a lease that is deleted: without them a new one could start below the number of a holder that still
+// acts, on servers that have not seen it.
+std::uint64_t usedFences(const ApiReader& reader, const ObjectKey& application, const std::string& exceptUid = {});
 
 }  // namespace slipway::release

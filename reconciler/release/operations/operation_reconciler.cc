@@ -16,7 +16,6 @@
 namespace slipway::release {
 namespace {
 
-constexpr Duration kLease = std::chrono::seconds(30);
 constexpr Duration kLookTime = std::chrono::seconds(60);
 constexpr Duration kPatience = std::chrono::seconds(60);  // with a lease that nobody may hold any more
 constexpr int kFenceRefusals = 3;
@@ -135,10 +134,8 @@ class OperationReconciler::Visit {
       return Status::ok();
     }
     if (active_->above == 0) {
-      ReleaseRun all;
-      all.meta.ns = operation_.meta.ns;
-      all.spec.release = spec_.release;
-      active_->above = std::max(usedByOthers(ports_.reader, all), status_.fence);
+      const ObjectKey release{operation_.meta.ns, spec_.release};
+      active_->above = std::max(usedFences(ports_.reader, release), status_.fence);
     }
     std::set<std::string> destinations;
     for (const OperationTarget& target : scope_.targets) {

@@ -3,17 +3,13 @@
 #include <algorithm>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/step_rules.h"
 
 namespace slipway::release {
 namespace {
 
 constexpr Duration kGrace = std::chrono::seconds(30);
 constexpr std::size_t kMostAtOnce = 32;
-
-bool isOnServer(const Process& process, const std::string& server) {
-  return process.servers.empty() ||
-         std::find(process.servers.begin(), process.servers.end(), server) != process.servers.end();
-}
 
 bool actsOnProcess(OperationAction action) {
   return action == OperationAction::Restart || action == OperationAction::Reload || action == OperationAction::Stop ||
@@ -23,16 +19,6 @@ bool actsOnProcess(OperationAction action) {
 SlotRef slotOf(const OperationScope& scope, const OperationTarget& target) {
   const bool slots = scope.spec.slots.has_value() && !target.slot.empty();
   return slots ? SlotRef{target.slot, scope.spec.slots->portOf(target.slot)} : SlotRef{};
-}
-
-std::optional<ProcessManager> managerOn(const OperationScope& scope, const OperationTarget& target) {
-  const std::optional<Process>& process = scope.spec.process;
-  if (!process.has_value() || !process->manager.has_value() || !isOnServer(*process, target.name)) {
-    return std::nullopt;
-  }
-  std::optional<ProcessManager> manager = process->manager;
-  nameManager(*manager, scope.release->meta.name);
-  return manager;
 }
 
 // The command for the action; a restart without a command of its own is a stop and a start, else a reload.
@@ -62,7 +48,7 @@ Result<OperationAct> processAct(const OperationSpec& spec, const OperationScope&
   step.releaseId = target.release;
   step.timeout = process.timeout;
   step.slot = slotOf(scope, target);
-  step.manager = managerOn(scope, target);
+  step.manager = planner::managerOn(scope.spec, scope.release->meta.name, target.name);
   step.goingBack = true;  // as it was started with this release, not as the newest spec says
   step.run = step.manager.has_value() ? "" : commandOf(process, spec.action);
   return OperationAct{step, process.timeout + kGrace};
@@ -138,7 +124,7 @@ Result<OperationAct> actFor(const OperationSpec& spec, const OperationScope& sco
   step.words = wordsOf(spec, scope);
   step.releaseId = target.release;
   step.slot = slotOf(scope, target);
-  step.manager = managerOn(scope, target);
+  step.manager = planner::managerOn(scope.spec, scope.release->meta.name, target.name);
   step.changes = spec.changes();
   step.timeout = scope.spec.process.has_value() ? scope.spec.process->timeout : step.timeout;
   step.follow = spec.action == OperationAction::Logs && spec.follow;

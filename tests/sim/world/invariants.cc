@@ -406,11 +406,11 @@ const ReleaseRun* Checker::runOfOperation(const std::string& operation) const {
 
 void Checker::sent(const SentRequest& request) {
   require(49, request.pinned, cat(request.operation, " is sent without the key of its host"));
-  const auto found = runs_.find(runOf(request.operation));
-  if (found == runs_.end()) {
+  const ReleaseRun* found = runOfOperation(request.operation);
+  if (found == nullptr) {
     return;
   }
-  const ReleaseRun& run = found->second.run;
+  const ReleaseRun& run = *found;
   const RunDecisions& decided = run.status.decisions;
   const std::string step = stepOf(request.operation);
   sentOps_[run.meta.uid].insert(request.operation);
@@ -469,20 +469,17 @@ void Checker::linkMoved(SimHost& host, const HostScript& script, const std::stri
     tampered_.insert({host.name(), request.root});
   }
   movedBy_[run].insert(host.name());
-  if (const ReleaseRun* mover = runOfOperation(request.operation)) {
+  const ReleaseRun* mover = runOfOperation(request.operation);
+  if (mover != nullptr) {
     traffic_.touches(*mover, host.name(), stepOf(request.operation));
     cluster_.flips(*mover, host.name(), request.kind == "undo");
   }
   if (request.kind == "switch") {
-    if (const auto known = runs_.find(run); known != runs_.end()) {
-      rolling_.flips(known->second.run, host.name(), ports_.time.now());
-    }
     before_[run].emplace(host.name(), LiveState{idOf(from), {}});
-    if (const auto found = runs_.find(run); found != runs_.end()) {
-      require(5, !found->second.run.status.decisions.commit.empty(),
-              cat(host.name(), " switched without a durable commit"));
-      require(23, releases_.contains(found->second.run.spec.releaseUid),
-              cat(host.name(), " switched for a release that is gone"));
+    if (mover != nullptr) {
+      rolling_.flips(*mover, host.name(), ports_.time.now());
+      require(5, !mover->status.decisions.commit.empty(), cat(host.name(), " switched without a durable commit"));
+      require(23, releases_.contains(mover->spec.releaseUid), cat(host.name(), " switched for a release that is gone"));
     }
   }
   const auto before = before_[run].find(host.name());

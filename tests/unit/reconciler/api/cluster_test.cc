@@ -2,10 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "reconciler/base/strings.h"
-#include "reconciler/schema/crd.h"
-#include "reconciler/schema/yaml.h"
-
-#include "embedded/embedded_crds.h"
+#include "tests/unit/reconciler/api/release_admission.h"
 
 namespace slipway {
 namespace {
@@ -15,21 +12,7 @@ using ::testing::HasSubstr;
 
 // What admission says about a Release with this cluster.
 std::string refusal(const std::string& cluster, const std::string& strategy = R"({"type":"Rolling"})") {
-  static const schema::Crd kCrd = [] {
-    for (const EmbeddedFile& one : embedded_crds()) {
-      if (one.name == "release.yaml") {
-        return *schema::parseCrd(schema::parseYaml(one.content)->front().value);
-      }
-    }
-    return schema::Crd{};
-  }();
-  Json object = *parseJson(cat(
-      R"({"apiVersion":"slipway.dev/v1alpha1","kind":"Release","metadata":{"name":"shop"},"spec":{
-          "source":{"directory":{"path":"/s"}},"destinations":[{"name":"nodes"}],"layout":{"root":"/r"},"strategy":)",
-      strategy, R"(,"cluster":)", cluster, "}}"));
-  const schema::StructuralSchema& schema = *kCrd.versions.front().schema;
-  schema.applyDefaults(object);
-  return schema::describe(schema.validate(object, nullptr));
+  return refusalOfSpec(cat(R"("strategy":)", strategy, R"(,"cluster":)", cluster));
 }
 
 TEST(ClusterRules, TakeAProbeWithNoMoreThanWhereToAsk) {

@@ -5,10 +5,7 @@
 
 #include "reconciler/api/release.h"
 #include "reconciler/base/strings.h"
-#include "reconciler/schema/crd.h"
-#include "reconciler/schema/yaml.h"
-
-#include "embedded/embedded_crds.h"
+#include "tests/unit/reconciler/api/release_admission.h"
 
 namespace slipway {
 namespace {
@@ -18,21 +15,7 @@ using ::testing::HasSubstr;
 
 // What admission says about a Release with this hook.
 std::string refusal(const std::string& hook, const std::string& strategy = R"({"type":"Rolling"})") {
-  static const schema::Crd kCrd = [] {
-    for (const EmbeddedFile& one : embedded_crds()) {
-      if (one.name == "release.yaml") {
-        return *schema::parseCrd(schema::parseYaml(one.content)->front().value);
-      }
-    }
-    return schema::Crd{};
-  }();
-  Json object = *parseJson(cat(
-      R"({"apiVersion":"slipway.dev/v1alpha1","kind":"Release","metadata":{"name":"shop"},"spec":{
-          "source":{"directory":{"path":"/s"}},"destinations":[{"name":"web"}],"layout":{"root":"/r"},"strategy":)",
-      strategy, R"(,"hooks":[{"name":"one",)", hook, "}]}}"));
-  const schema::StructuralSchema& schema = *kCrd.versions.front().schema;
-  schema.applyDefaults(object);
-  return schema::describe(schema.validate(object, nullptr));
+  return refusalOfSpec(cat(R"("strategy":)", strategy, R"(,"hooks":[{"name":"one",)", hook, "}]"));
 }
 
 TEST(HookRules, TakeCommandsAndRequestsAtEveryPoint) {

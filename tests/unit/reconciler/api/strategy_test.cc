@@ -4,35 +4,10 @@
 
 #include "reconciler/api/release.h"
 #include "reconciler/base/strings.h"
-#include "reconciler/schema/crd.h"
-#include "reconciler/schema/yaml.h"
-
-#include "embedded/embedded_crds.h"
+#include "tests/unit/reconciler/api/release_admission.h"
 
 namespace slipway {
 namespace {
-
-const schema::Crd& releases() {
-  static const schema::Crd kCrd = [] {
-    for (const EmbeddedFile& one : embedded_crds()) {
-      if (one.name == "release.yaml") {
-        return *schema::parseCrd(schema::parseYaml(one.content)->front().value);
-      }
-    }
-    return schema::Crd{};
-  }();
-  return kCrd;
-}
-
-// What admission says about a Release with these members of spec beside what every one has.
-std::string refusal(const std::string& members) {
-  Json object = *parseJson(R"({"apiVersion":"slipway.dev/v1alpha1","kind":"Release","metadata":{"name":"shop"},"spec":{
-      "source":{"directory":{"path":"/s"}},"destinations":[{"name":"web"}],"layout":{"root":"/r"},)" +
-                           members + "}}");
-  const schema::StructuralSchema& schema = *releases().versions.front().schema;
-  schema.applyDefaults(object);
-  return schema::describe(schema.validate(object, nullptr));
-}
 
 const char* const kSlots =
     R"("slots":{"blue":{"port":81},"green":{"port":82}},"process":{"command":{"start":"a","stop":"b"}},"traffic":{"type":"caddy","service":"shop"},)";
@@ -42,19 +17,20 @@ std::string canary(const std::string& members) {
 }
 
 TEST(StrategyRules, TakeWhatCanBeDone) {
-  EXPECT_EQ(refusal(cat(kSlots, R"("strategy":{"type":"BlueGreen","blueGreen":{"autoPromote":false}})")), "");
-  EXPECT_EQ(refusal(canary(R"("steps":[{"setWeight":5},{"pause":{}},{"setWeight":5},{"setScale":"50%"},
+  EXPECT_EQ(refusalOfSpec(cat(kSlots, R"("strategy":{"type":"BlueGreen","blueGreen":{"autoPromote":false}})")), "");
+  EXPECT_EQ(refusalOfSpec(canary(R"("steps":[{"setWeight":5},{"pause":{}},{"setWeight":5},{"setScale":"50%"},
                                        {"analysis":{"templates":["a"]}},{"setWeight":100}])")),
             "");
-  EXPECT_EQ(refusal(R"("strategy":{"type":"Canary","canary":{"steps":[{"setWeight":25}]}},
+  EXPECT_EQ(refusalOfSpec(R"("strategy":{"type":"Canary","canary":{"steps":[{"setWeight":25}]}},
                        "traffic":{"type":"caddy","service":"shop","servers":["edge"],"port":80})"),
             "");
-  EXPECT_EQ(refusal(cat(kSlots, R"("strategy":{"type":"Rolling","rolling":{"maxUnavailable":0,"maxSurge":1}})")), "");
+  EXPECT_EQ(refusalOfSpec(cat(kSlots, R"("strategy":{"type":"Rolling","rolling":{"maxUnavailable":0,"maxSurge":1}})")),
+            "");
 }
 
 TEST(StrategyRules, TakeGroupsOfServersInPlaceOfSlots) {
   const auto groups = [](const std::string& more, const std::string& beside) {
-    return refusal(cat(beside, R"("strategy":{"type":"BlueGreen","blueGreen":{)", more, R"("groups":[
+    return refusalOfSpec(cat(beside, R"("strategy":{"type":"BlueGreen","blueGreen":{)", more, R"("groups":[
         {"name":"a","matchLabels":{"side":"a"}},{"name":"b","matchLabels":{"side":"b"}}]}})"));
   };
   const std::string proxy = R"("traffic":{"type":"nginx","service":"shop","servers":["edge"],"port":80},)";
@@ -63,22 +39,22 @@ TEST(StrategyRules, TakeGroupsOfServersInPlaceOfSlots) {
   EXPECT_NE(groups("", R"("traffic":{"type":"nginx","service":"shop"},)").find("spec.traffic.servers"),
             std::string::npos);
   EXPECT_NE(groups("", "").find("spec.traffic"), std::string::npos);
-  EXPECT_NE(refusal(cat(proxy, R"("strategy":{"type":"BlueGreen","blueGreen":{"groups":[
+  EXPECT_NE(refusalOfSpec(cat(proxy, R"("strategy":{"type":"BlueGreen","blueGreen":{"groups":[
                               {"name":"a","matchLabels":{"side":"a"}}]}})"))
                 .find("spec.strategy.blueGreen.groups"),
             std::string::npos)
       << "one group";
-  EXPECT_NE(refusal(cat(kSlots, R"("strategy":{"type":"BlueGreen","blueGreen":{"oldGroup":"Keep"}})"))
+  EXPECT_NE(refusalOfSpec(cat(kSlots, R"("strategy":{"type":"BlueGreen","blueGreen":{"oldGroup":"Keep"}})"))
                 .find("spec.strategy.blueGreen.oldGroup"),
             std::string::npos);
 }
 
 TEST(StrategyRules, RefuseACookieThatTheProxyCannotSet) {
   const auto sticky = [](const std::string& proxy, const std::string& cookie) {
-    return refusal(cat(R"("slots":{"blue":{"port":81},"green":{"port":82}},
+    return refusalOfSpec(cat(
+        R"("slots":{"blue":{"port":81},"green":{"port":82}},
         "process":{"command":{"start":"a","stop":"b"}},"traffic":{"service":"shop",)",
-                       proxy, R"(},"strategy":{"type":"Canary","canary":{"steps":[{"setWeight":5}],"stickiness":{)",
-                       cookie, "}}}"));
+        proxy, R"(},"strategy":{"type":"Canary","canary":{"steps":[{"setWeight":5}],"stickiness":{)", cookie, "}}}"));
   };
   EXPECT_EQ(sticky(R"("type":"haproxy","servers":["edge"])", R"("maxAge":"1h")"), "");
   const std::string nginx = sticky(R"("type":"nginx","servers":["edge"])", "");
@@ -90,42 +66,43 @@ TEST(StrategyRules, RefuseACookieThatTheProxyCannotSet) {
 }
 
 TEST(StrategyRules, RefuseWeightsOutOfBoundsOrOrder) {
-  EXPECT_NE(refusal(canary(R"("steps":[{"setWeight":101}])")).find("spec.strategy.canary.steps[0].setWeight"),
+  EXPECT_NE(refusalOfSpec(canary(R"("steps":[{"setWeight":101}])")).find("spec.strategy.canary.steps[0].setWeight"),
             std::string::npos);
-  const std::string falls = refusal(canary(R"("steps":[{"setWeight":50},{"pause":{}},{"setWeight":20}])"));
+  const std::string falls = refusalOfSpec(canary(R"("steps":[{"setWeight":50},{"pause":{}},{"setWeight":20}])"));
   EXPECT_NE(falls.find("spec.strategy.canary.steps"), std::string::npos) << falls;
   EXPECT_NE(falls.find("must not fall"), std::string::npos) << falls;
-  EXPECT_NE(refusal(canary(R"("steps":[{"setWeight":5,"pause":{}}])")).find("exactly one of"), std::string::npos);
-  EXPECT_NE(refusal(canary(R"("steps":[])")).find("spec.strategy.canary.steps"), std::string::npos);
+  EXPECT_NE(refusalOfSpec(canary(R"("steps":[{"setWeight":5,"pause":{}}])")).find("exactly one of"), std::string::npos);
+  EXPECT_NE(refusalOfSpec(canary(R"("steps":[])")).find("spec.strategy.canary.steps"), std::string::npos);
 }
 
 TEST(StrategyRules, RefuseBudgetsThatLeaveNothingToMove) {
   for (const char* budget : {R"("maxUnavailable":0)", R"("maxUnavailable":"0%","maxSurge":0)"}) {
-    const std::string found = refusal(cat(R"("strategy":{"type":"Rolling","rolling":{)", budget, "}}"));
+    const std::string found = refusalOfSpec(cat(R"("strategy":{"type":"Rolling","rolling":{)", budget, "}}"));
     EXPECT_NE(found.find("spec.strategy.rolling.maxUnavailable"), std::string::npos) << found;
     EXPECT_NE(found.find("nothing could ever move"), std::string::npos) << found;
   }
-  EXPECT_NE(refusal(canary(R"("maxSurge":0,"steps":[{"setWeight":5}])")).find("spec.strategy.canary.maxSurge"),
+  EXPECT_NE(refusalOfSpec(canary(R"("maxSurge":0,"steps":[{"setWeight":5}])")).find("spec.strategy.canary.maxSurge"),
             std::string::npos);
 }
 
 TEST(StrategyRules, RefuseSettingsOfAnotherStrategyAndMissingSlots) {
-  EXPECT_NE(refusal(R"("strategy":{"type":"Atomic","canary":{"steps":[{"setWeight":5}]}})").find("needs type Canary"),
+  EXPECT_NE(
+      refusalOfSpec(R"("strategy":{"type":"Atomic","canary":{"steps":[{"setWeight":5}]}})").find("needs type Canary"),
+      std::string::npos);
+  EXPECT_NE(refusalOfSpec(R"("strategy":{"type":"Canary"})").find("spec.strategy.canary"), std::string::npos);
+  EXPECT_NE(refusalOfSpec(R"("strategy":{"type":"BlueGreen"})").find("spec.strategy.type"), std::string::npos);
+  EXPECT_NE(refusalOfSpec(R"("strategy":{"type":"Rolling","rolling":{"maxSurge":1}})").find("rolling.maxSurge"),
             std::string::npos);
-  EXPECT_NE(refusal(R"("strategy":{"type":"Canary"})").find("spec.strategy.canary"), std::string::npos);
-  EXPECT_NE(refusal(R"("strategy":{"type":"BlueGreen"})").find("spec.strategy.type"), std::string::npos);
-  EXPECT_NE(refusal(R"("strategy":{"type":"Rolling","rolling":{"maxSurge":1}})").find("rolling.maxSurge"),
-            std::string::npos);
-  EXPECT_NE(refusal(R"("slots":{"blue":{"port":81},"green":{"port":81}},"strategy":{"type":"BlueGreen"})")
+  EXPECT_NE(refusalOfSpec(R"("slots":{"blue":{"port":81},"green":{"port":81}},"strategy":{"type":"BlueGreen"})")
                 .find("ports of their own"),
             std::string::npos);
-  EXPECT_NE(refusal(R"("strategy":{"type":"Canary","canary":{"steps":[{"setWeight":5}]}})").find("set traffic"),
+  EXPECT_NE(refusalOfSpec(R"("strategy":{"type":"Canary","canary":{"steps":[{"setWeight":5}]}})").find("set traffic"),
             std::string::npos);
-  EXPECT_NE(refusal(R"("strategy":{"type":"Canary","canary":{"steps":[{"setWeight":5}]}},
+  EXPECT_NE(refusalOfSpec(R"("strategy":{"type":"Canary","canary":{"steps":[{"setWeight":5}]}},
                        "traffic":{"type":"caddy","service":"shop"})")
                 .find("spec.traffic.servers"),
             std::string::npos);
-  EXPECT_NE(refusal(R"("strategy":{"type":"Sideways"})").find("spec.strategy.type"), std::string::npos);
+  EXPECT_NE(refusalOfSpec(R"("strategy":{"type":"Sideways"})").find("spec.strategy.type"), std::string::npos);
 }
 
 TEST(ProcessRules, TakeOneManagerForTheStrategiesThatItCanServe) {
@@ -139,15 +116,15 @@ TEST(ProcessRules, TakeOneManagerForTheStrategiesThatItCanServe) {
   };
   for (const char* manager : {R"("systemd":{"execStart":"a"})", R"("systemd":{"render":false})",
                               R"("pm2":{"script":"a.js"})", R"("compose":{})"}) {
-    EXPECT_EQ(refusal(slots(manager)), "") << manager;
-    EXPECT_EQ(refusal(recreate(manager)), "") << manager;
+    EXPECT_EQ(refusalOfSpec(slots(manager)), "") << manager;
+    EXPECT_EQ(refusalOfSpec(recreate(manager)), "") << manager;
   }
-  EXPECT_EQ(refusal(recreate(R"("phpFpm":{"service":"php8.2-fpm"})")), "");
-  EXPECT_NE(refusal(slots(R"("phpFpm":{"service":"php8.2-fpm"})")).find("spec.slots"), std::string::npos);
+  EXPECT_EQ(refusalOfSpec(recreate(R"("phpFpm":{"service":"php8.2-fpm"})")), "");
+  EXPECT_NE(refusalOfSpec(slots(R"("phpFpm":{"service":"php8.2-fpm"})")).find("spec.slots"), std::string::npos);
 }
 
 TEST(ProcessRules, NameTheFieldThatIsWrong) {
-  const auto found = [](const std::string& process) { return refusal(cat(R"("process":{)", process, "}")); };
+  const auto found = [](const std::string& process) { return refusalOfSpec(cat(R"("process":{)", process, "}")); };
   EXPECT_NE(found(R"("pm2":{"script":"a"},"compose":{})").find("set only one of systemd, pm2"), std::string::npos);
   EXPECT_NE(found(R"("systemd":{})").find("spec.process.systemd.execStart"), std::string::npos);
   EXPECT_NE(found(R"("systemd":{"execStart":"a\nb"})").find("spec.process.systemd.execStart"), std::string::npos);
