@@ -53,6 +53,9 @@ set(SLIPWAY_ALL reconciler_base reconciler_api reconciler_ports reconciler_cel r
     reconciler_apiserver reconciler_client reconciler_runtime reconciler_release reconciler_fleet reconciler_analysis reconciler_source reconciler_metrics
     providers_transport providers_vm providers_traffic)
 
+# Every file that the build generates for the sources to include: what a tool that reads sources needs beside them.
+add_custom_target(embedded)
+
 # slipway_embed(name GLOB pattern...): the files' bytes as `std::span<const EmbeddedFile> slipway::name()`, declared in
 # generated header "embedded/name.h".
 function(slipway_embed name)
@@ -69,4 +72,5 @@ function(slipway_embed name)
     DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
   add_library(${name} STATIC ${out}/${name}.cc)
   target_include_directories(${name} PUBLIC ${CMAKE_BINARY_DIR}/generated)
+  add_dependencies(embedded ${name})
 endfunction()
