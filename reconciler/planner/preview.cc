@@ -1,6 +1,7 @@
 #include "reconciler/base/strings.h"
 #include "reconciler/planner/cluster/cluster_pass.h"
 #include "reconciler/planner/plan.h"
+#include "reconciler/planner/traffic_goal.h"
 
 namespace slipway::planner {
 namespace {
@@ -139,6 +140,9 @@ class Rehearsal {
     record.weight = {traffic.weight, traffic.weight, traffic.weight};
     record.fresh = names(traffic.fresh);
     record.stable = names(traffic.stable);
+    if (freesSlots(run_.spec, progress_)) {
+      return;  // by far most often there is nothing to do
+    }
     std::string note = cat(traffic.weight, "% to the new version");
     note += record.fresh.empty() ? "" : cat(" on ", join(record.fresh, ", "));
     note +=

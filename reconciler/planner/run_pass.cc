@@ -234,6 +234,10 @@ std::optional<Plan> RunPass::route(const TrafficGoal& goal, const std::string& m
   if (goal.fresh.empty() && goal.stable.empty() && status_.traffic.number == 0) {
     return std::nullopt;  // nobody gets anything now either
   }
+  return routeFirst(goal, message);
+}
+
+std::optional<Plan> RunPass::routeFirst(const TrafficGoal& goal, const std::string& message) {
   if (reached(input_, goal)) {
     return std::nullopt;
   }

@@ -65,6 +65,8 @@ class RunPass {
   std::optional<Plan> stillHealthy(const std::vector<std::size_t>& targets, const std::string& before);
   // Brings the proxies to the goal; nothing when they were seen with it.
   std::optional<Plan> route(const TrafficGoal& goal, const std::string& message);
+  // The same also where the run has told the proxies nothing and nobody is to get anything.
+  std::optional<Plan> routeFirst(const TrafficGoal& goal, const std::string& message);
   // Runs the hooks of a point, and decides what a failure of theirs means: the end, the way back, or a question to a
   // person. Nothing when they are through.
   std::optional<Plan> hooks(const HookCall& call, RunPhase phase);

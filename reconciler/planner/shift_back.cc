@@ -42,6 +42,9 @@ ShiftPass::Next ShiftPass::routeBack(const Targets& fresh, const Targets& stable
   if (status_.traffic.number == 0) {
     return std::nullopt;  // the proxies were never told anything
   }
+  if (slots_ && !placedAny() && status_.traffic.record.state != StepState::Running) {
+    return std::nullopt;  // … or only to leave alone what we have not touched
+  }
   return route({share, share == 0 ? Targets{} : fresh, share == 100 ? Targets{} : stable}, "");
 }
 

@@ -153,6 +153,25 @@ ShiftPass::Targets ShiftPass::chooseSlots(std::size_t scale) const {
   return those([&](std::size_t i) { return contains(chosen, i); });
 }
 
+bool ShiftPass::placedAny() const {
+  return std::any_of(script_.order.begin(), script_.order.end(),
+                     [&](std::size_t i) { return began(i, StepKind::Place); });
+}
+
+// A free slot may still get requests: from a run of a Release that was deleted, or of a server that was, and made
+// again.
+ShiftPass::Next ShiftPass::freeSlots() {
+  if (placedAny()) {
+    return std::nullopt;  // the changes of this run have said what gets requests
+  }
+  Next next =
+      routeFirst({0, {}, oldUp()}, cat("seeing that the slots for version ", input_.run.version, " get no requests"));
+  if (next.has_value() && next->phase == RunPhase::TrafficSwitching) {
+    return at(RunPhase::Deploying, "FreeingSlots", next->message);
+  }
+  return next;
+}
+
 ShiftPass::Next ShiftPass::raiseSlots(const Targets& chosen) {
   const std::string version = cat("version ", input_.run.version, " on ", chosen.size(), " servers");
   if (Next next = stage(StepKind::Place, surveyOf(StepKind::Place, chosen),
@@ -173,6 +192,9 @@ ShiftPass::Next ShiftPass::bringSlots(std::size_t scale, int share) {
     return next;
   }
   const Targets fresh = chooseSlots(scale);
+  if (Next next = fresh.empty() ? Next() : freeSlots()) {
+    return next;
+  }
   if (Next next = raiseSlots(fresh)) {
     return next;
   }

@@ -58,6 +58,12 @@ std::size_t Capacity::needed(int percent) const {
   return percent > 0 ? std::max<std::size_t>(instances, 1) : 0;
 }
 
+bool freesSlots(const ReleaseSpec& spec, const RunStatus& progress) {
+  return spec.slots.has_value() && progress.traffic.fresh.empty() &&
+         std::none_of(progress.targets.begin(), progress.targets.end(),
+                      [](const RunTarget& target) { return wasStarted(target, StepKind::Place); });
+}
+
 bool reached(const PlanInput& input, const TrafficGoal& goal) {
   const TrafficChange& last = input.progress.traffic;
   return isAsked(input, goal) && last.record.state == StepState::Done && last.weight.verified == goal.weight;

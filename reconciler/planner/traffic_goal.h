@@ -27,6 +27,10 @@ class Capacity {
   std::size_t required_;
 };
 
+// Whether a change of this run only sees to it that the slots which the new version goes into get no requests: nothing
+// was placed yet.
+bool freesSlots(const ReleaseSpec& spec, const RunStatus& progress);
+
 // Whether the proxies were last seen with just that.
 bool reached(const PlanInput& input, const TrafficGoal& goal);
 

@@ -1,6 +1,7 @@
 // The part of RunDriver that changes traffic.
 #include "reconciler/base/strings.h"
 #include "reconciler/planner/step_rules.h"
+#include "reconciler/planner/traffic_goal.h"
 #include "reconciler/release/run_driver.h"
 #include "reconciler/release/step_records.h"
 #include "reconciler/release/traffic_change.h"
@@ -18,6 +19,9 @@ void RunDriver::takeTraffic(const Message& message) {
       std::chrono::duration<double>(message.result->duration).count());
   const MetricLabels labels{{"namespace", release_.meta.ns}, {"release", release_.meta.name}};
   services_.metrics.set("slipway_release_weight", labels, traffic.weight.verified);
+  if (traffic.record.state == StepState::Done && planner::freesSlots(run_.spec.spec, run_.status)) {
+    return;  // nothing has changed for anybody but those that nobody answered for
+  }
   if (traffic.record.state == StepState::Done) {
     announce(
         EventType::Normal, "TrafficChanged",

@@ -46,7 +46,14 @@ class ProxyChange : public std::enable_shared_from_this<ProxyChange> {
         begun_(context.clock.steady()) {}
 
   void begin() {
-    run("read", ReadTraffic{}, [](ProxyChange& self) { self.addNext(0); });
+    run("read", ReadTraffic{}, [](ProxyChange& self) {
+      if (self.wanted_.onlyFrees && !self.somethingToFree()) {
+        self.told_ = true;
+        self.end({});
+        return;
+      }
+      self.addNext(0);
+    });
   }
 
  private:
@@ -78,6 +85,27 @@ class ProxyChange : public std::enable_shared_from_this<ProxyChange> {
       return;
     }
     then(*this);
+  }
+
+  int weightSeen(const std::string& name) const {
+    const BackendState* state = seen_.find(name);
+    return state == nullptr ? 0 : state->weight;
+  }
+
+  // Whether a backend of the new version, or a cookie, leads where nothing was placed yet. What of the old version is
+  // out of rotation then stays out, as long as others of it are in.
+  bool somethingToFree() {
+    bool reached = !seen_.stickiness.cookie.empty();
+    bool served = false;
+    for (std::size_t i = 0; i < wanted_.backends.size(); ++i) {
+      const bool gets = weightSeen(wanted_.backends[i].name) > 0;
+      reached = reached || (gets && wanted_.fresh[i]);
+      served = served || (gets && wanted_.weights[i] > 0);
+    }
+    for (std::size_t i = 0; i < wanted_.backends.size() && served; ++i) {
+      wanted_.weights[i] = wanted_.weights[i] > 0 ? weightSeen(wanted_.backends[i].name) : 0;
+    }
+    return reached;
   }
 
   // Backends that shall get something must be there; of the others only those that are get 0.
@@ -174,7 +202,7 @@ class ProxyChange : public std::enable_shared_from_this<ProxyChange> {
   TrafficManager& manager_;
   Clock& clock_;
   const TrafficRequest base_;
-  const ProxyWeights wanted_;
+  ProxyWeights wanted_;
   Done done_;
   const SteadyTime begun_;
   TrafficObservation seen_;

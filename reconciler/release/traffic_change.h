@@ -18,7 +18,10 @@ struct ProxyWeights {
   std::vector<TrafficBackend> backends;
   std::vector<int> weights;  // of the backends
   std::vector<bool> fresh;   // those of the new version
-  Stickiness stickiness;     // while both versions have traffic, where the strategy asks for it
+  // Only where a backend of the new version gets requests is there anything to do, and those of the old version that
+  // get some keep what they have.
+  bool onlyFrees = false;
+  Stickiness stickiness;  // while both versions have traffic, where the strategy asks for it
 };
 
 // The change that is recorded in run.status.traffic, for every proxy of the release. `addressOf` gives a Server's

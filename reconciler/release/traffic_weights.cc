@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "reconciler/base/strings.h"
+#include "reconciler/planner/traffic_goal.h"
 #include "reconciler/release/traffic_change.h"
 
 namespace slipway::release {
@@ -77,6 +78,7 @@ void share(ProxyWeights& proxy, const std::vector<int>& version, int percent) {
 std::vector<ProxyWeights> weightsFor(const ReleaseRun& run,
                                      const std::function<std::string(const std::string&)>& addressOf) {
   const Instances instances(run, addressOf);
+  const bool onlyFrees = planner::freesSlots(run.spec.spec, run.status);
   const int percent = run.status.traffic.weight.requested;
   std::vector<ProxyWeights> out;
   if (run.spec.spec.traffic->onEachServer()) {
@@ -84,7 +86,7 @@ std::vector<ProxyWeights> weightsFor(const ReleaseRun& run,
       if (target.gone) {
         continue;
       }
-      ProxyWeights proxy{target.name, target.uid, {}, {}, {}, {}};
+      ProxyWeights proxy{.machine = target.name, .uid = target.uid, .onlyFrees = onlyFrees};
       std::vector<int> version;
       instances.add(target, proxy, version);
       share(proxy, version, percent);
@@ -92,7 +94,7 @@ std::vector<ProxyWeights> weightsFor(const ReleaseRun& run,
     }
     return out;
   }
-  ProxyWeights all;
+  ProxyWeights all{.onlyFrees = onlyFrees};
   const CanarySettings canary = run.spec.spec.strategy.canary.value_or(CanarySettings{});
   if (percent > 0 && percent < 100) {
     all.stickiness = canary.stickiness.value_or(Stickiness{});

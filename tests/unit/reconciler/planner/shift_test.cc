@@ -182,6 +182,41 @@ TEST(ShiftPlan, SeesATrafficChangeUnderWayToItsEnd) {
   EXPECT_EQ(planFor(run).traffic->weight, 50);
 }
 
+TEST(ShiftPlan, SeesThatFreeSlotsGetNothingBeforeItPutsAVersionThere) {
+  for (const StrategyType type : {StrategyType::BlueGreen, StrategyType::Canary, StrategyType::Rolling}) {
+    ReleaseRun run = committed(2, type);
+    const Plan plan = planFor(run);
+    ASSERT_TRUE(plan.traffic.has_value());
+    EXPECT_EQ(plan.reason, "FreeingSlots");
+    EXPECT_EQ(plan.phase, RunPhase::Deploying);
+    EXPECT_TRUE(plan.wave.empty());
+    EXPECT_EQ(plan.traffic->weight, 0);
+    EXPECT_THAT(plan.traffic->stable, ElementsAre(0, 1));
+    traffic(run, 0);
+    EXPECT_EQ(planFor(run).reason, "Placing");
+  }
+}
+
+TEST(ShiftPlan, FreesTheSlotsOfAFirstDeploymentAsWell) {
+  ReleaseRun run = committed(1, StrategyType::BlueGreen);
+  run.status.targets[0].before = run.status.targets[0].slotBefore = "";
+  EXPECT_EQ(planFor(run).reason, "FreeingSlots");
+  EXPECT_THAT(planFor(run).traffic->stable, ElementsAre());
+}
+
+TEST(ShiftPlan, GoesBackWithoutTheProxiesWhereNothingWasPlaced) {
+  ReleaseRun run = committed(2, StrategyType::BlueGreen);
+  traffic(run, 0);
+  run.status.traffic.record.state = StepState::Failed;
+  run.status.decisions.revert = "now";
+  run.status.phase = RunPhase::RollingBack;
+  EXPECT_EQ(planFor(run).phase, RunPhase::RolledBack);
+  run.status.traffic.record.state = StepState::Running;
+  run.status.traffic.record.attempt = 1;
+  ASSERT_TRUE(planFor(run).traffic.has_value()) << "what is under way is seen to its end";
+  EXPECT_EQ(planFor(run).traffic->operationId, "run-uid.traffic.1.1");
+}
+
 TEST(RollingPlan, InSlotsFollowsTheSurge) {
   ReleaseRun run = runWith(3, StrategyType::Rolling);
   run.spec.spec.strategy.rolling = RollingSettings{.maxSurge = {1, false}};

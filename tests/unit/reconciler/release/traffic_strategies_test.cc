@@ -97,7 +97,7 @@ TEST(BlueGreenRelease, IsWithdrawnWhenTheNewColourIsUnwell) {
   stage.deploy("2.0.0", kBlueGreen);
   EXPECT_EQ(stage.run(2).status.outcome, "RolledBack") << stage.run(2).status.message;
   EXPECT_EQ(stage.weights(), "web1-blue=1 web2-blue=1");
-  EXPECT_TRUE(stage.traffic.asked.empty()) << "nobody saw it";
+  EXPECT_THAT(stage.traffic.asked, ElementsAre("read edge")) << "nobody saw it";
   EXPECT_THAT(stage.provider.started, Contains("stop-green web1"));
   EXPECT_THAT(stage.provider.started, Not(Contains("stop-blue web1")));
   EXPECT_EQ(stage.release().status.versions.applied, "1.0.0");
@@ -213,15 +213,105 @@ TEST(CanaryRelease, PutsAWeightRightThatSomebodyElseChanged) {
 TEST(CanaryRelease, AttachesToAChangeThatARestartLeftUnderWay) {
   TrafficStage stage;
   stage.deploy("1.0.0", kCanary);
-  stage.traffic.held = true;
+  stage.provider.onStart = [&](const StepRequest& request) {
+    stage.traffic.held = stage.traffic.held || std::holds_alternative<VerifyStep>(request.action);
+  };
   stage.deploy("2.0.0", kCanary);
   const std::string operation = stage.run(2).status.traffic.record.operationId;
   EXPECT_EQ(stage.run(2).status.traffic.record.state, StepState::Running) << "durable before its effect";
+  stage.provider.onStart = nullptr;
   stage.traffic.held = false;
   stage.restart();
   stage.settle();
   EXPECT_EQ(stage.run(2).status.traffic.record.operationId, operation);
   EXPECT_EQ(stage.release().status.weight.verified, 25);
+}
+
+// A canary at 25 % in the green slots, and nobody knows of it any more.
+void forgetACanary(TrafficStage& stage) {
+  stage.deploy("1.0.0", kCanary);
+  stage.deploy("2.0.0", kCanary);
+  ASSERT_EQ(stage.weights(), "web1-blue=3 web1-green=2 web2-blue=3");
+  for (const char* run : {"shop-1", "shop-2"}) {
+    ASSERT_TRUE(stage.objects.remove(kReleaseRun, {"default", run}, ""));
+  }
+  ASSERT_TRUE(stage.objects.remove(kRelease, stage.key, ""));
+  stage.settle();
+  stage.leases.holders.clear();
+  stage.restart();
+}
+
+TEST(CanaryRelease, MadeAgainFindsNoRequestsWhereItPutsItsInstances) {
+  TrafficStage stage;
+  forgetACanary(stage);
+  std::vector<std::string> seen;
+  stage.provider.onStart = [&](const StepRequest& request) {
+    if (std::holds_alternative<PlaceStep>(request.action)) {
+      seen.push_back(cat(request.target.name, ": ", stage.weights()));
+    }
+  };
+  stage.deploy("3.0.0", R"({"type":"BlueGreen"})");
+  EXPECT_EQ(stage.run(1).status.outcome, "Completed") << stage.run(1).status.message;
+  EXPECT_THAT(seen, ElementsAre("web1: web1-blue=3 web2-blue=3", "web2: web1-blue=3 web2-blue=3"));
+  EXPECT_EQ(stage.weights(), "web1-green=1 web2-green=1");
+}
+
+TEST(CanaryRelease, MadeAgainKeepsOldInstancesOutThatWereOutOfRotation) {
+  TrafficStage stage;
+  forgetACanary(stage);
+  stage.traffic.proxies["edge"].backends["web1-blue"].weight = 0;  // scaled down to make room
+  std::string first;
+  stage.provider.onStart = [&](const StepRequest& request) {
+    if (std::holds_alternative<PlaceStep>(request.action) && first.empty()) {
+      first = stage.weights();
+    }
+  };
+  stage.deploy("3.0.0", R"({"type":"BlueGreen"})");
+  EXPECT_EQ(first, "web2-blue=3");
+}
+
+TEST(CanaryRelease, MadeAgainWithoutALiveVersionTakesAllRequestsOffFirst) {
+  TrafficStage stage;
+  forgetACanary(stage);
+  for (const char* server : {"web1", "web2"}) {
+    stage.provider.live[server] = stage.provider.slots[server] = "";
+  }
+  stage.traffic.proxies["edge"].backends["web1-blue"].weight = 1;
+  std::string first = "nothing was placed";
+  stage.provider.onStart = [&](const StepRequest& request) {
+    first = std::holds_alternative<PlaceStep>(request.action) ? stage.weights() : first;
+  };
+  stage.deploy("3.0.0", kCanary);
+  EXPECT_EQ(first, "");
+  EXPECT_EQ(stage.run(1).status.outcome, "Completed") << stage.run(1).status.message;
+}
+
+TEST(BlueGreenRelease, LeavesAProxyAloneThatSendsNothingToTheFreeSlots) {
+  TrafficStage stage;
+  stage.provider.live = {{"web1", "1.0.0"}, {"web2", "1.0.0"}};
+  stage.provider.slots = {{"web1", "blue"}, {"web2", "blue"}};
+  stage.traffic.proxies["edge"].backends["theirs"] = {{"theirs", "10.0.0.9", 80}, 1};
+  stage.deploy("2.0.0", R"({"type":"BlueGreen","blueGreen":{"autoPromote":false}})");
+  ASSERT_EQ(stage.run(1).status.phase, RunPhase::Paused) << stage.run(1).status.message;
+  EXPECT_EQ(stage.weights(), "theirs=1") << "until the new version takes over";
+  EXPECT_THAT(stage.traffic.asked, ElementsAre("read edge"));
+  stage.ask("abort", "a1");
+  stage.settle();
+  EXPECT_EQ(stage.run(1).status.outcome, "RolledBack") << stage.run(1).status.message;
+  EXPECT_EQ(stage.weights(), "theirs=1");
+}
+
+TEST(BlueGreenRelease, PlacesNothingWhileTheProxyDoesNotAnswer) {
+  TrafficStage stage;
+  stage.deploy("1.0.0", kBlueGreen);
+  stage.traffic.fails = [](const TrafficRequest&) {
+    return FakeTrafficManager::refused(Code::Denied, "no such login");
+  };
+  stage.provider.started.clear();
+  stage.deploy("2.0.0", kBlueGreen);
+  EXPECT_THAT(stage.provider.started, Not(Contains(HasSubstr("place"))));
+  EXPECT_EQ(stage.run(2).status.outcome, "RolledBack") << stage.run(2).status.message;
+  EXPECT_THAT(stage.run(2).status.message, HasSubstr("no such login"));
 }
 
 TEST(CanaryRelease, WithoutSlotsSharesTheTrafficAmongServers) {
