@@ -196,7 +196,8 @@ void report(const Totals& totals, double seconds) {
       static_cast<unsigned long long>(totals.crashes), seconds, static_cast<double>(totals.seeds) / seconds,
       static_cast<double>(totals.rollouts) * 3600 / seconds, totals.cpuSeconds);
   if (totals.boundaries > 0) {
-    std::printf("%llu crash boundaries\n", static_cast<unsigned long long>(totals.boundaries));
+    std::printf("%llu crash boundaries, %llu of them equal to one that was played\n",
+                static_cast<unsigned long long>(totals.boundaries), static_cast<unsigned long long>(totals.equal));
   }
   std::string struck, quiet, unchecked, never;
   for (const FaultInfo& fault : faultTable()) {

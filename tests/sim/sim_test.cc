@@ -11,6 +11,7 @@
 #include "reconciler/base/strings.h"
 #include "tests/sim/engine/branches.h"
 #include "tests/sim/engine/engines.h"
+#include "tests/sim/world/world.h"
 
 #include "embedded/embedded_sim_regressions.h"
 
@@ -138,6 +139,46 @@ TEST_F(Simulator, EndsWhereNoCrashEndsAfterACrashAtABoundary) {
   }
 }
 
+// Everything that a process which is started now may find.
+std::string contentsOf(const World& world) {
+  std::string out;
+  for (const auto& [key, revision] : world.disk().current) {
+    out += cat(key, "@", revision, "\n");
+  }
+  for (const auto& [name, host] : world.hosts()) {
+    out += cat(name, ": ", host->scripts(), " scripts, boot ", host->boots(), "\n");
+    host->files().walk("/", [&](const std::string& path, const Files::Node& node) {
+      out += cat(path, " ", node.content, "\n");
+      return true;
+    });
+  }
+  for (const auto& [key, proxy] : world.proxies().state.proxies) {
+    out += cat(key, " ", proxy.version, "\n");
+  }
+  for (const auto& [key, fence] : world.proxies().fences) {
+    out += cat(key, " ", fence, "\n");
+  }
+  return out;
+}
+
+TEST_F(Simulator, CrashesThatTheEngineTakesForEqualFindTheSameWorld) {
+  for (const char* name : {"atomic-second", "canary"}) {
+    std::map<std::uint64_t, std::string> known;
+    std::uint64_t equal = 0;
+    const auto look = [&](const FaultFiring& firing, const World& world) {
+      if (firing.fault <= 2) {
+        const auto [found, first] = known.emplace(world.durable(), contentsOf(world));
+        equal += first ? 0 : 1;
+        EXPECT_TRUE(first || found->second == contentsOf(world)) << name << " " << toText({firing});
+      }
+      return false;
+    };
+    EXPECT_EQ(told(playScenario(shelf, *scenarioNamed(name), {}, {}, look)), "");
+    EXPECT_GT(equal, known.size()) << name;
+    EXPECT_GT(known.size(), 20U) << name;
+  }
+}
+
 TEST_F(Simulator, BranchesOfARunGoAsTheyWouldFromTheStart) {
   const Scenario& scenario = *scenarioNamed("atomic-second");
   Totals totals;
@@ -151,7 +192,7 @@ TEST_F(Simulator, BranchesOfARunGoAsTheyWouldFromTheStart) {
   };
   playBranches(
       {shelf, scenario, judge},
-      [](const FaultFiring& one) {
+      [](const FaultFiring& one, const World&) {
         return one.fault <= 3 && one.nth % 11 == 0 ? std::vector<Branch>{{}} : std::vector<Branch>();
       },
       totals);

@@ -39,12 +39,11 @@ bool readTotals(int fd, int child, Totals& totals) {
   return true;
 }
 
-void playBranches(const Trunk& trunk, const std::function<std::vector<Branch>(const FaultFiring&)>& ways,
-                  Totals& totals) {
+void playBranches(const Trunk& trunk, const Ways& ways, Totals& totals) {
   int tell = -1;  // where a copy tells what became of it
   Branch rest;
-  const auto ask = [&](const FaultFiring& firing) {
-    for (Branch& way : tell < 0 ? ways(firing) : std::vector<Branch>()) {
+  const auto ask = [&](const FaultFiring& firing, const World& world) {
+    for (Branch& way : tell < 0 ? ways(firing, world) : std::vector<Branch>()) {
       int ends[2];
       if (::pipe(ends) != 0) {
         return false;

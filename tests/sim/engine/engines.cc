@@ -27,6 +27,41 @@ Totals judged(Outcome outcome, const Scenario& scenario, const Outcome& referenc
   return totals;
 }
 
+// Which crashes of a run differ. Two find the same world when nothing has changed between them that outlives the
+// process: then one of them is played, and speaks for the others. F3 is the crash where the next effect would be: there
+// it is met as F1.
+class Boundaries {
+ public:
+  // Whether to play this one. `takes` is asked for the first of those that are the same.
+  bool meets(int fault, std::uint64_t durable, const std::function<bool()>& takes) {
+    if (fault < 1 || fault > 3) {
+      return false;
+    }
+    if (fault == 3) {
+      ++toCome_;
+      return false;
+    }
+    const bool first = durable != last_;
+    if (first) {
+      last_ = durable;
+      taken_ = takes();
+    }
+    const std::uint64_t these = 1 + (fault == 1 ? std::exchange(toCome_, 0) : 0);
+    covered_ += taken_ ? these : 0;
+    equal_ += taken_ ? these - (first ? 1 : 0) : 0;
+    return first && taken_;
+  }
+  std::uint64_t covered() const { return covered_; }
+  std::uint64_t equal() const { return equal_; }
+
+ private:
+  std::uint64_t last_ = UINT64_MAX;
+  bool taken_ = false;
+  std::uint64_t toCome_ = 0;
+  std::uint64_t covered_ = 0;
+  std::uint64_t equal_ = 0;
+};
+
 }  // namespace
 
 Totals randomSeeds(Shelf& shelf, std::uint64_t first, std::uint64_t count, const Share& share) {
@@ -55,15 +90,17 @@ Totals crashPoints(Shelf& shelf, std::uint64_t pairs, const Share& share) {
         all.push_back({fault, n});
       }
     }
-    const std::uint64_t before = totals.seeds;
+    Boundaries boundaries;
     playBranches(
         {shelf, scenario, [&](Outcome outcome) { return judged(std::move(outcome), scenario, reference, "crash"); }},
-        [&](const FaultFiring& one) -> std::vector<Branch> {
-          const bool crash = one.fault >= 1 && one.fault <= 3 && !over(share, totals);
-          return crash && mine() ? std::vector<Branch>{{}} : std::vector<Branch>();
+        [&](const FaultFiring& one, const World& world) -> std::vector<Branch> {
+          const bool plays =
+              boundaries.meets(one.fault, world.durable(), [&] { return mine() && !over(share, totals); });
+          return plays ? std::vector<Branch>{{}} : std::vector<Branch>();
         },
         totals);
-    totals.boundaries += totals.seeds - before;
+    totals.boundaries += boundaries.covered();
+    totals.equal += boundaries.equal();
     Dice dice(scenario.name.size() * 7919);
     for (std::uint64_t i = 0; i < pairs / scenarios().size(); ++i) {
       const FaultFiring one = all[dice.below(all.size())];
@@ -82,7 +119,7 @@ Totals sieve(Shelf& shelf, const Share& share) {
   std::uint64_t piece = 0;
   for (const Scenario& scenario : scenarios()) {
     const Outcome reference = playScenario(shelf, scenario, {});
-    const auto branches = [&](const FaultFiring& one) -> std::vector<Branch> {
+    const auto branches = [&](const FaultFiring& one, const World&) -> std::vector<Branch> {
       std::vector<Branch> out;
       if (one.fault == 12 || one.fault == 13 || one.fault == 14 || one.fault == 16) {
         out.push_back({});

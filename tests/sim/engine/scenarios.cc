@@ -462,7 +462,7 @@ const Scenario* scenarioNamed(std::string_view name) {
 }
 
 Outcome playScenario(Shelf& shelf, const Scenario& scenario, const std::vector<FaultFiring>& faults, const Show& show,
-                     Faults::Ask ask) {
+                     const AskInWorld& ask) {
   WorldOptions options;
   options.seed = kSeed;
   options.show = show;
@@ -470,7 +470,9 @@ Outcome playScenario(Shelf& shelf, const Scenario& scenario, const std::vector<F
   Workload work(world);
   scenario.prepare(world, work);
   world.faults() = Faults::scripted(kSeed, faults);
-  world.faults().setAsk(std::move(ask));
+  if (ask) {
+    world.faults().setAsk([&](const FaultFiring& firing) { return ask(firing, world); });
+  }
   scenario.act(world, work);
   if (!world.violated() && world.api() != nullptr) {
     world.checkStill();

@@ -19,9 +19,12 @@ struct Scenario {
 const std::vector<Scenario>& scenarios();
 const Scenario* scenarioNamed(std::string_view name);
 
+// As Faults::Ask, with the world in which it would strike.
+using AskInWorld = std::function<bool(const FaultFiring&, const World&)>;
+
 // Plays it with exactly these faults; opportunities are numbered from the start of `act`. The final state is in the
 // outcome; a world that does not come to rest violates I31.
 Outcome playScenario(Shelf& shelf, const Scenario& scenario, const std::vector<FaultFiring>& faults,
-                     const Show& show = {}, Faults::Ask ask = {});
+                     const Show& show = {}, const AskInWorld& ask = {});
 
 }  // namespace slipway::sim

@@ -104,6 +104,7 @@ void shift(Dice& dice, ReleaseSpec& spec, const std::vector<std::string>& server
     putBehindProxy(spec, machine);
     spec.traffic->port = port;
     spec.process.reset();
+    spec.health.process.reset();  // it looks at what spec.process started
   }
   spec.traffic->drainTimeout = seconds(dice, 20);
 }

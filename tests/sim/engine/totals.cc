@@ -36,6 +36,7 @@ void Totals::add(const Totals& other) {
   }
   crashes += other.crashes;
   boundaries += other.boundaries;
+  equal += other.equal;
   cpuSeconds += other.cpuSeconds;
   found.insert(found.end(), other.found.begin(), other.found.end());
   for (std::size_t i = 0; i < faults.size(); ++i) {
@@ -54,6 +55,7 @@ Json toJson(const Totals& totals) {
                            {"rollouts", totals.rollouts},
                            {"crashes", totals.crashes},
                            {"boundaries", totals.boundaries},
+                           {"equal", totals.equal},
                            {"cpuSeconds", totals.cpuSeconds}});
   out["outcomes"] = Json::object();
   for (const auto& [end, count] : totals.ends) {
@@ -106,6 +108,7 @@ Totals totalsFromJson(const Json& json) {
   out.rollouts = number(json, "rollouts");
   out.crashes = number(json, "crashes");
   out.boundaries = number(json, "boundaries");
+  out.equal = number(json, "equal");
   if (const Json* seconds = json.find("cpuSeconds"); seconds != nullptr && seconds->isNumber()) {
     out.cpuSeconds = seconds->asDouble();
   }

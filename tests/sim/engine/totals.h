@@ -33,6 +33,7 @@ struct Totals {
   std::array<std::uint64_t, kInvariants + 1> checks{};
   std::map<std::string, std::uint64_t, std::less<>> sometimes;
   std::uint64_t boundaries = 0;  // of the exhaustive engine
+  std::uint64_t equal = 0;       // of them, those that find the same world as one that was played
   double cpuSeconds = 0;
 
   void add(const Outcome& outcome, const std::string& engine, const std::string& scenario = {});

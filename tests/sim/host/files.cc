@@ -217,6 +217,7 @@ bool Files::makeLink(const std::string& target, const std::string& path) {
 }
 
 bool Files::rename(const std::string& from, const std::string& to) {
+  ++changes_;
   const auto [source, name] = place(from, kMaxLinks);
   const auto [target, newName] = place(to, kMaxLinks);
   if (source == nullptr || target == nullptr || !writable_) {
@@ -249,6 +250,7 @@ bool Files::copyTree(const std::string& from, const std::string& to) {
 }
 
 bool Files::remove(const std::string& path) {
+  ++changes_;
   const auto [directory, name] = place(path, kMaxLinks);
   return directory != nullptr && writable_ && directory->children.erase(name) > 0;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -50,8 +51,17 @@ class Files {
   bool remove(const std::string& path);                           // the whole tree, never through a link
 
   // Faults.
-  void setWritable(bool writable) { writable_ = writable; }
-  void setFull(bool full) { free_ = full ? 0 : kDisk; }
+  void setWritable(bool writable) {
+    ++changes_;
+    writable_ = writable;
+  }
+  void setFull(bool full) {
+    ++changes_;
+    free_ = full ? 0 : kDisk;
+  }
+
+  // Goes up with everything that may have changed what is here.
+  std::uint64_t changes() const { return changes_; }
 
   // Every node below `path`, "./a/b" with its node, in byte order of the names.
   void walk(const std::string& path, const std::function<bool(const std::string&, const Node&)>& visit) const;
@@ -67,11 +77,16 @@ class Files {
   std::pair<Node*, std::string> place(const std::string& path, int links) const;
   Node* walkTo(const std::string& path, int links) const;
   Node* put(const std::string& path);
-  bool mayWrite() const { return writable_ && free_ > 0; }
+  // Asked before each change.
+  bool mayWrite() {
+    ++changes_;
+    return writable_ && free_ > 0;
+  }
 
   std::unique_ptr<Node> top_;
   bool writable_ = true;
   std::size_t free_ = kDisk;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace slipway::sim

@@ -15,6 +15,7 @@ SimHost::SimHost(HostWorld& world, HostObserver& observer, std::string name)
 void SimHost::after(Duration delay, std::function<void()> action) {
   world_.after(delay, [this, boot = boots_, action = std::move(action)] {
     if (boot == boots_) {
+      changed();
       action();
     }
   });
@@ -30,6 +31,7 @@ void SimHost::setRunning(int pid, bool running) {
 
 void SimHost::restart() {
   ++boots_;
+  changed();
   running_.clear();
   processes_.clear();
   locks_.clear();

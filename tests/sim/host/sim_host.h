@@ -59,6 +59,9 @@ class SimHost final : public Machine {
   HostObserver& observer() { return observer_; }
   bool isRunning(int pid) const { return running_.contains(pid); }
   void restart();
+  // Goes up with everything that a controller which dies now may find otherwise: files, what runs, what is on its way.
+  std::uint64_t changes() const { return changes_ + files_.changes(); }
+  void changed() { ++changes_; }
   std::uint64_t boots() const { return boots_; }
 
   // Kernel locks, by path; they end with their owner.
@@ -95,6 +98,7 @@ class SimHost final : public Machine {
   std::map<std::string, SteadyTime> processes_;  // by directory
   int lastPid_ = 1000;
   std::uint64_t boots_ = 0;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace slipway::sim

@@ -93,6 +93,7 @@ class SimRunner::Connection final : public RemoteProcess, public std::enable_sha
 
   void begin(SimHost& host) {
     started_ = true;
+    host_ = &host;
     if (events_.started) {
       events_.started();
     }
@@ -112,6 +113,7 @@ class SimRunner::Connection final : public RemoteProcess, public std::enable_sha
       if (const auto self = weak.lock()) self->exited(code);
     };
     script_ = std::make_shared<HostScript>(host, std::move(channel));
+    host.changed();
     if (!plan_.noise.empty()) {
       fromHost(plan_.noise, true);
     }
@@ -124,12 +126,22 @@ class SimRunner::Connection final : public RemoteProcess, public std::enable_sha
     }
   }
 
+  // Something of this connection reaches its script, or is on its way to it whatever becomes of this end.
+  void changed() {
+    if (script_ != nullptr) {
+      host_->changed();
+    }
+  }
+
   // In order, each after the wire's time.
   template <typename F>
   void toHost(F action) {
+    changed();
     toHostAt_ = std::max(toHostAt_ + Duration(1), world_.now() + plan_.latency);
     world_.after(toHostAt_ - world_.now(), [self = shared_from_this(), action = std::move(action)] {
-      if (!self->wireCut_ && self->script_ != nullptr) action();
+      if (self->wireCut_ || self->script_ == nullptr) return;
+      self->changed();
+      action();
     });
   }
   template <typename F>
@@ -185,7 +197,11 @@ class SimRunner::Connection final : public RemoteProcess, public std::enable_sha
     if (script_ == nullptr) {
       return;
     }
-    world_.after(silent ? kKeepAlive : plan_.latency, [script = script_] { script->hangUp(); });
+    changed();
+    world_.after(silent ? kKeepAlive : plan_.latency, [self = shared_from_this()] {
+      self->changed();
+      self->script_->hangUp();
+    });
   }
 
   void close(Status why, bool tellHost) {
@@ -220,6 +236,7 @@ class SimRunner::Connection final : public RemoteProcess, public std::enable_sha
   LinkPlan plan_;
   SentRequest request_;
   std::shared_ptr<HostScript> script_;
+  SimHost* host_ = nullptr;  // where the script runs
   SteadyTime toHostAt_{};
   SteadyTime toClientAt_{};
   std::size_t printed_ = 0;

@@ -29,6 +29,8 @@ struct SimTraffic::Asked {
 
 namespace {
 
+bool changes(const TrafficRequest& request) { return !std::holds_alternative<ReadTraffic>(request.action); }
+
 TrafficResult lost(Code code, std::string message) {
   TrafficResult result;
   result.outcome = TrafficResult::Outcome::Unknown;
@@ -58,6 +60,7 @@ TrafficResult SimTraffic::effect(const Ports& ports, const TrafficRequest& reque
   if (request.fence < seen) {
     return FakeTrafficManager::refused(Code::Conflict, cat("fencing number ", request.fence, " is lower than ", seen));
   }
+  ports.proxies.changes += request.fence > seen || changes(request) ? 1 : 0;
   seen = std::max(seen, request.fence);
   TrafficRequest named = request;
   named.target.name = key;
@@ -90,6 +93,7 @@ void SimTraffic::start(TrafficRequest request, Done done) {
   if (std::optional<TrafficResult> refusal = notConnected(plan)) {
     answer(ports_, asked, plan.connect == Connect::Silent ? limit : plan.latency, *std::move(refusal));
   } else {
+    ports_.proxies.changes += changes(asked->request) ? 1 : 0;
     const bool cutBefore = plan.cutAfter > Duration(0) && plan.cutAfter < plan.latency;
     const bool cut = plan.cutAfter > Duration(0) || plan.cutAtAnswer > 0 || 2 * plan.latency > limit;
     const Duration heard = plan.silentCut || 2 * plan.latency > limit ? limit : 2 * plan.latency;

@@ -17,6 +17,7 @@ namespace slipway::sim {
 struct SimProxies {
   FakeTrafficManager state;
   std::map<std::string, std::uint64_t> fences;  // the highest number that a service has seen
+  std::uint64_t changes = 0;  // goes up with everything that may have changed here, or is on its way here
 
   static std::string keyOf(const std::string& machine, const std::string& service) { return machine + " " + service; }
   // The weight that a backend of the service has on the machine where it has most; 0 when there is none.

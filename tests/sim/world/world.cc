@@ -85,6 +85,7 @@ World::~World() { process_.reset(); }
 
 SimHost& World::addHost(const std::string& server) {
   auto& made = hosts_[server];
+  elsewhere_ += made == nullptr ? 1 : made->changes();
   made = std::make_unique<SimHost>(time_, *checker_, server);
   made->files().makeDirectories("/srv");
   made->files().makeDirectories("/etc");
@@ -98,7 +99,16 @@ SimHost* World::host(const std::string& server) {
   return found == hosts_.end() ? nullptr : found->second.get();
 }
 
+std::uint64_t World::durable() const {
+  std::uint64_t out = disk_.last + disk_.compacted + proxies_.changes + crashes_ + elsewhere_;
+  for (const auto& [name, one] : hosts_) {
+    out += one->changes();
+  }
+  return out;
+}
+
 void World::heal() {
+  ++elsewhere_;
   partitioned_.clear();
   startingUntil_.clear();
   for (const auto& [name, one] : hosts_) {
@@ -208,6 +218,7 @@ Result<HttpClientResponse> World::measured(const std::string& path) {
   const bool lossy =
       std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& one) { return one.second->files().exists(marker); });
   if (!lossy) {
+    ++elsewhere_;
     ++goodAnswers_[path.substr(path.rfind('/') + 1)];
   }
   return HttpClientResponse{200, lossy ? R"({"rate":0.5})" : R"({"rate":0.01})"};
@@ -415,6 +426,7 @@ ControlLoop::Ports World::portsFor(bool main) {
                           http.alive,
                           [this, main](const HttpClientRequest& request) {
                             if (!mayGo(main)) return false;
+                            ++elsewhere_;
                             trace_.add(request.url);
                             if (options_.show) {
                               options_.show(cat("    ", request.method, " ", request.url));

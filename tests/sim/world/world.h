@@ -69,6 +69,7 @@ class World {
   };
   void addApp(int port, App app) { apps_[port] = std::move(app); }
   SimProxies& proxies() { return proxies_; }
+  const SimProxies& proxies() const { return proxies_; }
 
   // End the process now, as a crash.
   void crash();
@@ -78,6 +79,9 @@ class World {
   // Without looks and probes, and without what probes write on Servers.
   std::uint64_t sentCommands() const { return sent_; }
   std::uint64_t changes() const { return changes_; }
+  // Goes up with everything that outlives the process: what is stored, servers, proxies, what is on its way to them.
+  // While it is the same, a crash finds the same world, but for the time.
+  std::uint64_t durable() const;
   // What a person tried leaves no trace unless it succeeds, and none at all when it is a dry run (I45).
   void tries(const std::function<Status(apiserver::ObjectWriter&, apiserver::Registry&)>& act, bool dry);
   // The controllers' counters against what was seen of runs (I52).
@@ -130,6 +134,7 @@ class World {
   std::uint64_t crashes_ = 0;
   std::uint64_t sent_ = 0;
   std::uint64_t changes_ = 0;
+  std::uint64_t elsewhere_ = 0;  // changes of what outlives the process and does not count them itself
   SteadyTime bootedAt_{};
 };
 
