@@ -1,10 +1,10 @@
 // The real docker compose, on a dockerd of the test's own.
-#include <cstdlib>
 #include <filesystem>
 
 #include <gmock/gmock.h>
 
 #include "tests/contract/managers/managed_host.h"
+#include "tests/support/real/built_program.h"
 #include "tests/support/real/docker_daemon.h"
 
 namespace slipway {
@@ -12,28 +12,31 @@ namespace {
 
 using testing::HasSubstr;
 
-// Where tests/support/real/go_program.sh puts it, or the one before the plug-in.
-std::string composeProgram() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  const std::string folder = cache != nullptr ? cache : std::string(home != nullptr ? home : "") + "/.cache";
-  const std::string program = folder + "/slipway/programs/docker-compose-v2.40.2";
-  for (const std::string& one : {program, std::string("/usr/bin/docker-compose")}) {
-    if (::access(one.c_str(), X_OK) == 0) return one;
-  }
-  return {};
+// The two forms in which hosts have it.
+struct ComposeForm {
+  std::string name;
+  std::string program;
+  std::string reason;  // why it cannot be run here
+  friend void PrintTo(const ComposeForm& form, std::ostream* out) { *out << form.name; }
+};
+
+ComposeForm plugIn() {
+  const std::string program = builtProgram("docker-compose-v2.40.2");
+  return {"plugIn", program,
+          "not built: tests/support/real/go_program.sh docker-compose does that, where go is installed"};
 }
 
-class Compose : public testing::Test {
+ComposeForm ofItsOwn() {
+  return {"dockerCompose", "/usr/bin/docker-compose", "not installed (Debian package docker-compose)"};
+}
+
+class Compose : public testing::TestWithParam<ComposeForm> {
  protected:
   void SetUp() override {
-    if (composeProgram().empty()) {
-      GTEST_SKIP() << "docker-compose is not installed, nor built by tests/support/real/go_program.sh docker-compose";
-    }
+    if (!runnable(GetParam().program)) GTEST_SKIP() << GetParam().program << " is " << GetParam().reason;
     if (const std::string reason = daemon.start(); !reason.empty()) GTEST_SKIP() << reason;
     std::filesystem::create_directories(host.dir / "bin");
-    program("docker", "exec " + daemon.client() + " -H " + daemon.address() + " \"$@\"\n");
-    program("docker-compose", "DOCKER_HOST=" + daemon.address() + " exec " + composeProgram() + " \"$@\"\n");
+    installCompose();
     ComposeProject project;
     project.project = "shop";
     project.env = {{"WORDS", "two words"}};
@@ -41,8 +44,21 @@ class Compose : public testing::Test {
     for (const char* id : {"1", "2"}) release(id, "sleep 1000");
   }
   void TearDown() override {
+    if (daemon.client().empty()) return;  // it was skipped before
     daemon.run("rm -f " + containers("com.docker.compose.project"));
     daemon.stop();
+  }
+  // As the host's PATH has it: the other form is not there.
+  void installCompose() {
+    const std::filesystem::path config = host.dir / "docker";
+    const std::string where = "DOCKER_CONFIG=" + config.string() + " DOCKER_HOST=" + daemon.address() + " exec ";
+    program("docker", where + daemon.client() + " \"$@\"\n");
+    if (GetParam().name == "plugIn") {
+      std::filesystem::create_directories(config / "cli-plugins");
+      std::filesystem::create_symlink(GetParam().program, config / "cli-plugins/docker-compose");
+    } else {
+      program("docker-compose", where + GetParam().program + " \"$@\"\n");
+    }
   }
   // For the shell: those with this label.
   std::string containers(const std::string& label) const {
@@ -66,7 +82,7 @@ class Compose : public testing::Test {
   ManagedHost host{{"sh", {"/bin/sh"}, {}}, {}};
 };
 
-TEST_F(Compose, ReplacesWhatChangedAndKeepsWhatDidNot) {
+TEST_P(Compose, ReplacesWhatChangedAndKeepsWhatDidNot) {
   host.switchTo("1");
   const StepResult first = host.act("reload", "1");
   ASSERT_TRUE(first.status) << explained(first);
@@ -88,7 +104,7 @@ TEST_F(Compose, ReplacesWhatChangedAndKeepsWhatDidNot) {
   EXPECT_TRUE(host.act("stop", "2").alreadyDone);
 }
 
-TEST_F(Compose, SlotsAreProjectsOfTheirOwn) {
+TEST_P(Compose, SlotsAreProjectsOfTheirOwn) {
   host.place("1", "blue");
   host.place("2", "green");
   ASSERT_TRUE(host.act("start", "1", {"blue", 8081}).status);
@@ -99,7 +115,7 @@ TEST_F(Compose, SlotsAreProjectsOfTheirOwn) {
   EXPECT_TRUE(host.look("2", {"green", 8082}).status);
 }
 
-TEST_F(Compose, WhatDoesNotStartTellsItsLog) {
+TEST_P(Compose, WhatDoesNotStartTellsItsLog) {
   release("3", "echo cannot find its settings; exit 3");
   host.switchTo("3");
   const StepResult failed = host.act("reload", "3");
@@ -108,11 +124,14 @@ TEST_F(Compose, WhatDoesNotStartTellsItsLog) {
   EXPECT_THAT(failed.tail, testing::ContainsRegex("slipway: runtime: [Dd]ocker.[Cc]ompose version "));
 }
 
-TEST_F(Compose, AMissingFileIsNamed) {
+TEST_P(Compose, AMissingFileIsNamed) {
   std::get<ComposeProject>(*host.manager).files = {"deploy/compose.yaml"};
   host.switchTo("1");
   EXPECT_THAT(host.act("reload", "1").status.message(), HasSubstr("deploy/compose.yaml does not exist"));
 }
+
+INSTANTIATE_TEST_SUITE_P(Forms, Compose, testing::Values(plugIn(), ofItsOwn()),
+                         [](const auto& form) { return form.param.name; });
 
 }  // namespace
 }  // namespace slipway

@@ -18,6 +18,7 @@
 #include "reconciler/ports/traffic.h"
 #include "tests/contract/traffic/loopback_http.h"
 #include "tests/support/http/unused_port.h"
+#include "tests/support/real/built_program.h"
 #include "tests/support/temp_dir.h"
 
 namespace slipway {
@@ -120,15 +121,6 @@ ProxyKind caddyKind();
 ProxyKind newCaddyKind();
 ProxyKind traefikKind();
 
-inline bool runnable(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
-
-// Where tests/support/real/go_program.sh puts what it builds.
-inline std::string builtProgram(const std::string& name) {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  return (cache != nullptr ? std::string(cache) : std::string(home == nullptr ? "" : home) + "/.cache") +
-         "/slipway/programs/" + name;
-}
 inline std::string replaced(std::string text, const std::string& from, const std::string& to) {
   for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
     text.replace(at, from.size(), to);
