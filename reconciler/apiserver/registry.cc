@@ -297,8 +297,12 @@ ApiResult<std::shared_ptr<WatchCursor>> Registry::watch(const ResourceInfo& reso
 
 WatchCursor::Batch Registry::read(WatchCursor& cursor, std::size_t limit) {
   const std::lock_guard lock(mutex_);
-  const WatchCache& cache = kinds_[cursor.kind_].cache;
   WatchCursor::Batch batch;
+  if (cursor.position_ >= published_) {
+    batch.seen = cursor.position_;
+    return batch;
+  }
+  const WatchCache& cache = kinds_[cursor.kind_].cache;
   if (cursor.position_ < cache.floor()) {
     batch.expired = true;
     return batch;

@@ -7,9 +7,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "reconciler/api/release.h"
+#include "reconciler/api/run.h"
 #include "reconciler/base/clock.h"
+#include "reconciler/base/json.h"
 #include "reconciler/planner/plan.h"
 #include "reconciler/ports/analysis.h"
 #include "reconciler/ports/artifact_source.h"
@@ -125,10 +130,29 @@ struct ActiveRun {
   SteadyTime surveyingSince{};
   int surveyed = 0;
   SteadyTime surveyedAt{};
+  // Both as they are stored, which spares reading them from JSON each time: see takeKept().
+  std::optional<Release> release;
+  std::optional<ReleaseRun> run;
+  SteadyTime shownAt{};  // when the Release's status was last written
 
   // REQUIRES: there is an artifact. Has the record say what was fetched; again after a visit whose record did not
   // become durable. Invalid when the version was made from something else.
   Status pinSource(RunStatus& status) const;
 };
+
+// What was kept (nullptr: nothing is), where it is of this very version of the object; else the object is read.
+template <typename Kept>
+Result<Kept> takeKept(std::optional<Kept>* kept, const Json& object, Result<Kept> (*read)(const Json&)) {
+  std::optional<Kept> was = kept == nullptr ? std::nullopt : std::exchange(*kept, std::nullopt);
+  const Json* metadata = object.find("metadata");
+  const auto same = [&](std::string_view field, const std::string& value) {
+    const Json* found = metadata == nullptr ? nullptr : metadata->find(field);
+    return found != nullptr && found->isString() && found->asString() == value;
+  };
+  if (was.has_value() && same("uid", was->meta.uid) && same("resourceVersion", was->meta.resourceVersion)) {
+    return std::move(*was);
+  }
+  return read(object);
+}
 
 }  // namespace slipway::release

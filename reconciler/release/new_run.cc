@@ -124,4 +124,56 @@ Json runObject(const Release& release, const RunSpec& spec, std::int64_t number)
   return object;
 }
 
+Result<ReleaseRun> readRun(const ApiReader& reader, const Release& release, const std::string& name,
+                           std::optional<ReleaseRun>* kept) {
+  Result<ObjectPtr> object = reader.get(kReleaseRun, {release.meta.ns, name});
+  SLIPWAY_RETURN_IF_ERROR(object.status());
+  Result<ReleaseRun> run = takeKept(kept, **object, runFromJson);
+  if (run && run->spec.releaseUid != release.meta.uid) {
+    return Status(Code::NotFound, cat("run ", name, " belongs to an earlier Release of this name"));
+  }
+  return run;
+}
+
+Result<std::vector<ReleaseRun>> ownRuns(const ApiReader& reader, const Release& release) {
+  Result<ObjectList> objects = reader.list(kReleaseRun, release.meta.ns);
+  SLIPWAY_RETURN_IF_ERROR(objects.status());
+  std::vector<ReleaseRun> out;
+  for (const ObjectPtr& object : objects->items) {
+    const Json* owner = object->at({"spec", "releaseRef", "uid"});
+    if (owner == nullptr || !owner->isString() || owner->asString() != release.meta.uid) {
+      continue;  // before it is decoded: a namespace may hold the runs of very many
+    }
+    Result<ReleaseRun> run = runFromJson(*object);
+    if (run && runNumber(*run) > 0) {
+      out.push_back(std::move(*run));
+    }
+  }
+  std::sort(out.begin(), out.end(),
+            [](const ReleaseRun& one, const ReleaseRun& other) { return runNumber(one) < runNumber(other); });
+  return out;
+}
+
+Result<std::optional<ReleaseRun>> alreadyThere(const ApiReader& reader, const Release& release, std::int64_t number,
+                                               const RunSpec& wanted) {
+  const std::string name = cat(release.meta.name, "-", number);
+  if (Result<ObjectPtr> seen = reader.get(kReleaseRun, {release.meta.ns, name}); !seen) {
+    return seen.code() == Code::NotFound
+               ? Status(Code::Unavailable, cat("run ", name, " is there already, and not seen yet"))
+               : seen.status();
+  }
+  Result<ReleaseRun> existing = readRun(reader, release, name);
+  if (!existing && existing.code() == Code::NotFound) {
+    return std::optional<ReleaseRun>();
+  }
+  SLIPWAY_RETURN_IF_ERROR(existing.status());
+  const RunSpec& spec = existing->spec;
+  if (!isTerminal(existing->status.phase) && spec.identity == wanted.identity && spec.reason == wanted.reason &&
+      spec.version == wanted.version) {
+    return std::optional<ReleaseRun>(std::move(*existing));
+  }
+  return Status(wanted.reason == RunReason::Apply ? Code::Unavailable : Code::Invalid,
+                cat("run ", name, " of version ", spec.version, " was begun before: ask again when it has ended"));
+}
+
 }  // namespace slipway::release

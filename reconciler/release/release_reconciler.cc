@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "reconciler/base/strings.h"
 #include "reconciler/release/hooks/hook_records.h"
@@ -37,6 +38,12 @@ std::shared_ptr<ActiveRun> ReleaseReconciler::activeRun(const ObjectKey& release
   return active;
 }
 
+std::shared_ptr<ActiveRun> ReleaseReconciler::activeRun(const ObjectKey& release) {
+  const std::lock_guard lock(mutex_);
+  const auto found = active_.find(release);
+  return found == active_.end() ? nullptr : found->second.second;
+}
+
 void ReleaseReconciler::forget(const ObjectKey& release) {
   drift_.forget(release);
   const std::lock_guard lock(mutex_);
@@ -57,14 +64,27 @@ std::string ReleaseReconciler::identityOf(const Release& release) {
 // One reconciliation of one Release.
 class ReleaseReconciler::Visit {
  public:
-  Visit(ReleaseReconciler& owner, Release release)
+  Visit(ReleaseReconciler& owner, Release release, std::shared_ptr<ActiveRun> active)
       : owner_(owner),
         services_(owner.services_),
+        active_(std::move(active)),
         release_(std::move(release)),
         identity_(owner.identityOf(release_)),
         before_(release_.status) {}
 
   Result<Action> run() {
+    Result<Action> done = visit();
+    if (done && open() && active_ != nullptr) {
+      active_->release = std::move(release_);
+      if (recorded_) {
+        active_->run = std::move(run_);
+      }
+    }
+    return done;
+  }
+
+ private:
+  Result<Action> visit() {
     SLIPWAY_RETURN_IF_ERROR(rebuildStatus());
     SLIPWAY_RETURN_IF_ERROR(loadRun());
     SLIPWAY_RETURN_IF_ERROR(adopt());
@@ -95,28 +115,17 @@ class ReleaseReconciler::Visit {
     return action_;
   }
 
- private:
   bool open() const { return run_.has_value() && !isTerminal(run_->status.phase); }
   WallTime now() const { return services_.clock.wall(); }
   // The spec or what it names has to change; anything else passes by itself.
   static bool isFinal(Code code) { return code == Code::Invalid || code == Code::NotFound || code == Code::Denied; }
-
-  Result<ReleaseRun> readRun(const std::string& name) const {
-    Result<ObjectPtr> object = services_.reader.get(kReleaseRun, {release_.meta.ns, name});
-    SLIPWAY_RETURN_IF_ERROR(object.status());
-    Result<ReleaseRun> run = runFromJson(**object);
-    if (run && run->spec.releaseUid != release_.meta.uid) {
-      return Status(Code::NotFound, cat("run ", name, " belongs to an earlier Release of this name"));
-    }
-    return run;
-  }
 
   // A status that somebody erased, or that a crash kept from being written, is made again from the runs.
   Status rebuildStatus() {
     if (release_.status.runCounter > 0) {
       return Status::ok();
     }
-    Result<std::vector<ReleaseRun>> runs = ownRuns();
+    Result<std::vector<ReleaseRun>> runs = ownRuns(services_.reader, release_);
     SLIPWAY_RETURN_IF_ERROR(runs.status());
     if (runs->empty()) {
       return Status::ok();
@@ -127,36 +136,17 @@ class ReleaseReconciler::Visit {
     return Status::ok();
   }
 
-  // Oldest first.
-  Result<std::vector<ReleaseRun>> ownRuns() const {
-    Result<ObjectList> objects = services_.reader.list(kReleaseRun, release_.meta.ns);
-    SLIPWAY_RETURN_IF_ERROR(objects.status());
-    std::vector<ReleaseRun> out;
-    for (const ObjectPtr& object : objects->items) {
-      const Json* owner = object->at({"spec", "releaseRef", "uid"});
-      if (owner == nullptr || !owner->isString() || owner->asString() != release_.meta.uid) {
-        continue;  // before it is decoded: a namespace may hold the runs of very many
-      }
-      Result<ReleaseRun> run = runFromJson(*object);
-      if (run && runNumber(*run) > 0) {
-        out.push_back(std::move(*run));
-      }
-    }
-    std::sort(out.begin(), out.end(),
-              [](const ReleaseRun& one, const ReleaseRun& other) { return runNumber(one) < runNumber(other); });
-    return out;
-  }
-
   Status loadRun() {
     if (release_.status.currentRun.empty()) {
       return Status::ok();
     }
-    Result<ReleaseRun> run = readRun(release_.status.currentRun);
+    Result<ReleaseRun> run =
+        readRun(services_.reader, release_, release_.status.currentRun, active_ == nullptr ? nullptr : &active_->run);
     if (!run && run.code() == Code::NotFound) {
       return Status::ok();
     }
     SLIPWAY_RETURN_IF_ERROR(run.status());
-    run_ = std::move(*run);
+    take(std::move(*run));
     return Status::ok();
   }
 
@@ -198,13 +188,21 @@ class ReleaseReconciler::Visit {
     });
   }
 
+  void take(ReleaseRun run) {
+    run_ = std::move(run);
+    if (open()) {
+      active_ = owner_.activeRun(release_.meta.key(), run_->meta.uid);
+      durable_ = run_->status;
+    }
+  }
+
   void begin(ReleaseRun run, std::int64_t number) {
     release_.status.runCounter = number;
     release_.status.identity = run.spec.identity;
     release_.status.currentRun = run.meta.name;
     release_.status.drift.clear();
     removeCondition(release_.status.conditions, "Drifted");
-    run_ = std::move(run);
+    take(std::move(run));
     action_ = Action{Duration(0)};
   }
 
@@ -260,7 +258,7 @@ class ReleaseReconciler::Visit {
         SLIPWAY_RETURN_IF_ERROR(book());
         return start(retrySpec(release_, *run_));
       case Verdict::Effect::StartRollback: {
-        Result<ReleaseRun> earlier = readRun(verdict.rollbackTo->run);
+        Result<ReleaseRun> earlier = readRun(services_.reader, release_, verdict.rollbackTo->run);
         SLIPWAY_RETURN_IF_ERROR(earlier.status().withContext(
             cat("run ", verdict.rollbackTo->run, " of version ", verdict.rollbackTo->version, " cannot be read")));
         SLIPWAY_RETURN_IF_ERROR(book());
@@ -298,7 +296,8 @@ class ReleaseReconciler::Visit {
     }
   }
 
-  // A run begins with the frozen set of its targets; a crash may have come between the object and its status.
+  // A run begins with the frozen set of its targets, which the driver's first record has; a crash may have come between
+  // the object and that record.
   Status initialise() {
     if (!run_->status.targets.empty()) {
       return Status::ok();
@@ -307,7 +306,7 @@ class ReleaseReconciler::Visit {
     SLIPWAY_RETURN_IF_ERROR(targets.status());
     std::optional<ReleaseRun> based;
     if (!run_->spec.basedOn.empty()) {
-      Result<ReleaseRun> read = readRun(run_->spec.basedOn);
+      Result<ReleaseRun> read = readRun(services_.reader, release_, run_->spec.basedOn);
       SLIPWAY_RETURN_IF_ERROR(read.status());
       based = std::move(*read);
     }
@@ -315,12 +314,7 @@ class ReleaseReconciler::Visit {
     run_->status = initialStatus(run_->spec, based.has_value() ? &*based : nullptr, std::move(*targets));
     run_->status.decisions = std::move(decisions);
     run_->status.liveGroup = run_->spec.spec.strategy.hasGroups() ? release_.status.liveGroup : "";
-    SLIPWAY_RETURN_IF_ERROR(enterPhase(run_->status, RunPhase::Pending, "Queued", "waiting for its turn", now()));
-    Result<ObjectPtr> written =
-        services_.status.replaceStatus(kReleaseRun, run_->meta.key(), run_->meta.resourceVersion, toJson(run_->status));
-    SLIPWAY_RETURN_IF_ERROR(written.status());
-    run_->meta.resourceVersion = metaFromJson(**written).resourceVersion;
-    return Status::ok();
+    return enterPhase(run_->status, RunPhase::Pending, "Queued", "waiting for its turn", now());
   }
 
   Status drive() {
@@ -328,12 +322,13 @@ class ReleaseReconciler::Visit {
       return Status::ok();
     }
     SLIPWAY_RETURN_IF_ERROR(initialise());
-    std::shared_ptr<ActiveRun> active = owner_.activeRun(release_.meta.key(), run_->meta.uid);
-    Result<Action> driven = RunDriver(services_, owner_.launcher_, {release_, *run_, *active}).drive();
+    RunDriver driver(services_, owner_.launcher_, {release_, *run_, *active_, std::move(durable_)});
+    Result<Action> driven = driver.drive();
     SLIPWAY_RETURN_IF_ERROR(driven.status());
     action_ = *driven;
+    recorded_ = driver.recorded();
     if (!open()) {
-      ended(*active);
+      ended(*std::exchange(active_, nullptr));
     }
     return Status::ok();
   }
@@ -368,7 +363,7 @@ class ReleaseReconciler::Visit {
     if (release_.status.history.size() == known && release_.status.history.front().run == newest) {
       return Status::ok();
     }
-    Result<std::vector<ReleaseRun>> runs = ownRuns();
+    Result<std::vector<ReleaseRun>> runs = ownRuns(services_.reader, release_);
     SLIPWAY_RETURN_IF_ERROR(runs.status());
     for (const ReleaseRun& old : *runs) {
       if (isTerminal(old.status.phase) && !named(old.meta.name)) {
@@ -413,7 +408,7 @@ class ReleaseReconciler::Visit {
       ++number;
       Result<ObjectPtr> created = services_.writer.create(kReleaseRun, runObject(release_, spec, number));
       if (!created && created.code() == Code::AlreadyExists) {
-        Result<std::optional<ReleaseRun>> existing = alreadyThere(cat(release_.meta.name, "-", number), spec);
+        Result<std::optional<ReleaseRun>> existing = alreadyThere(services_.reader, release_, number, spec);
         SLIPWAY_RETURN_IF_ERROR(existing.status());
         if (!existing->has_value()) {
           continue;
@@ -430,28 +425,6 @@ class ReleaseReconciler::Visit {
     release_.status.observedGeneration = release_.meta.generation;
     tell(EventType::Normal, "RunCreated", cat("run ", run_->meta.name, " for version ", run_->spec.version));
     return Status::ok();
-  }
-
-  // The run of that name, which cannot be made: the same, made just before a crash; or a namesake's of an earlier
-  // Release (nothing), whose number is skipped. Two runs must not be open at once: another one of ours goes first.
-  Result<std::optional<ReleaseRun>> alreadyThere(const std::string& name, const RunSpec& wanted) const {
-    if (Result<ObjectPtr> seen = services_.reader.get(kReleaseRun, {release_.meta.ns, name}); !seen) {
-      return seen.code() == Code::NotFound
-                 ? Status(Code::Unavailable, cat("run ", name, " is there already, and not seen yet"))
-                 : seen.status();
-    }
-    Result<ReleaseRun> existing = readRun(name);
-    if (!existing && existing.code() == Code::NotFound) {
-      return std::optional<ReleaseRun>();
-    }
-    SLIPWAY_RETURN_IF_ERROR(existing.status());
-    const RunSpec& spec = existing->spec;
-    if (!isTerminal(existing->status.phase) && spec.identity == wanted.identity && spec.reason == wanted.reason &&
-        spec.version == wanted.version) {
-      return std::optional<ReleaseRun>(std::move(*existing));
-    }
-    return Status(wanted.reason == RunReason::Apply ? Code::Unavailable : Code::Invalid,
-                  cat("run ", name, " of version ", spec.version, " was begun before: ask again when it has ended"));
   }
 
   // Between runs: what is on the servers, compared with what the last run left there.
@@ -522,12 +495,25 @@ class ReleaseReconciler::Visit {
     if (release_.status == before_) {
       return Status::ok();
     }
+    if (open() && active_ != nullptr && onlyMoved(before_, release_.status)) {
+      const Duration left = active_->shownAt + Mailbox::kGather - services_.clock.steady();
+      if (left > Duration(0)) {
+        release_.status = before_;
+        action_.requeueAfter = std::min(action_.requeueAfter.value_or(left), left);
+        return Status::ok();
+      }
+    }
     if (!started && before_.message != release_.status.message) {
       tell(EventType::Warning, reasonFor(started), started.message());
     }
-    return services_.status
-        .replaceStatus(kRelease, release_.meta.key(), release_.meta.resourceVersion, toJson(release_.status))
-        .status();
+    Result<ObjectPtr> written = services_.status.replaceStatus(kRelease, release_.meta.key(),
+                                                               release_.meta.resourceVersion, toJson(release_.status));
+    SLIPWAY_RETURN_IF_ERROR(written.status());
+    release_.meta.resourceVersion = metaFromJson(**written).resourceVersion;
+    if (active_ != nullptr) {
+      active_->shownAt = services_.clock.steady();
+    }
+    return Status::ok();
   }
 
   void measure() const {
@@ -536,15 +522,7 @@ class ReleaseReconciler::Visit {
     if (!run_.has_value()) {
       return;
     }
-    std::map<std::string, int> counts{{"desired", 0}, {"live", 0}, {"failed", 0}};
-    for (const RunTarget& target : run_->status.targets) {
-      counts["desired"] += target.gone ? 0 : 1;
-      counts["live"] +=
-          target.stateOf(StepKind::Verify) == StepState::Done && target.stateOf(StepKind::Undo) != StepState::Done;
-      counts["failed"] += std::any_of(target.steps.begin(), target.steps.end(),
-                                      [](const auto& step) { return step.second.state == StepState::Failed; });
-    }
-    for (const auto& [state, count] : counts) {
+    for (const auto& [state, count] : countTargets(*run_)) {
       MetricLabels with = labels;
       with.emplace_back("state", state);
       services_.metrics.set("slipway_release_targets", with, count);
@@ -574,10 +552,13 @@ class ReleaseReconciler::Visit {
 
   ReleaseReconciler& owner_;
   Services& services_;
+  std::shared_ptr<ActiveRun> active_;  // nullptr: no run is open
   Release release_;
   const std::string identity_;  // that the spec asks for
   ReleaseStatus before_;
   std::optional<ReleaseRun> run_;
+  RunStatus durable_;      // of the run, while it is open and nothing was written yet
+  bool recorded_ = false;  // the run is as it is stored
   Action action_;
 };
 
@@ -591,9 +572,10 @@ Result<Action> ReleaseReconciler::reconcile(const ObjectKey& key) {
     return Action{};
   }
   SLIPWAY_RETURN_IF_ERROR(object.status());
-  Result<Release> release = releaseFromJson(**object);
+  std::shared_ptr<ActiveRun> active = activeRun(key);
+  Result<Release> release = takeKept(active == nullptr ? nullptr : &active->release, **object, releaseFromJson);
   SLIPWAY_RETURN_IF_ERROR(release.status());
-  return Visit(*this, std::move(*release)).run();
+  return Visit(*this, std::move(*release), std::move(active)).run();
 }
 
 }  // namespace slipway::release

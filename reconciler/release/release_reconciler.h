@@ -30,6 +30,8 @@ class ReleaseReconciler final : public Reconciler {
   class Visit;
 
   std::shared_ptr<ActiveRun> activeRun(const ObjectKey& release, const std::string& runUid);
+  // Of whatever run; nullptr: none is open.
+  std::shared_ptr<ActiveRun> activeRun(const ObjectKey& release);
   void forget(const ObjectKey& release);
   // releaseIdentity(), remembered as long as the spec stays the same.
   std::string identityOf(const Release& release);

@@ -33,7 +33,7 @@ RunDriver::RunDriver(Services& services, StepLauncher& launcher, Subject subject
       release_(subject.release),
       run_(subject.run),
       active_(subject.active),
-      before_(subject.run.status) {}
+      before_(std::move(subject.durable)) {}
 
 Result<Action> RunDriver::drive() {
   takeMessages();
@@ -563,9 +563,12 @@ Status RunDriver::save() {
   return Status::ok();
 }
 
+// The Release is told of everything. What goes as planned a run's transitions and decisions say already.
 void RunDriver::announce(EventType type, const std::string& reason, const std::string& message) const {
   services_.events.record(refTo(kRelease, release_.meta), type, reason, cat(run_.meta.name, ": ", message));
-  services_.events.record(refTo(kReleaseRun, run_.meta), type, reason, message);
+  if (type == EventType::Warning || isTerminal(run_.status.phase)) {
+    services_.events.record(refTo(kReleaseRun, run_.meta), type, reason, message);
+  }
   services_.logger.info("run changed", {{"run", run_.meta.key().toString()}, {"reason", reason}, {"message", message}});
 }
 

@@ -23,11 +23,14 @@ class RunDriver {
     const Release& release;
     ReleaseRun& run;
     ActiveRun& active;
+    RunStatus durable;  // of the run, as it was read
   };
   RunDriver(Services& services, StepLauncher& launcher, Subject subject);
 
   // `run` has the new status afterwards. Conflict: somebody changed the run; read it again.
   Result<Action> drive();
+  // Whether the record is what the run has become.
+  bool recorded() const { return run_.status == before_; }
 
  private:
   void takeMessages();

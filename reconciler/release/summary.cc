@@ -122,6 +122,30 @@ ReleaseStatus stalled(const Release& release, const std::string& reason, const s
   return status;
 }
 
+bool onlyMoved(const ReleaseStatus& was, const ReleaseStatus& now) {
+  const auto moved = [](const Condition& one, const Condition& other) {
+    return one.type == other.type && one.status == other.status && one.observedGeneration == other.observedGeneration;
+  };
+  ReleaseStatus same = now;
+  same.step = was.step;
+  same.message = was.message;
+  same.conditions = was.conditions;
+  return same == was &&
+         std::equal(was.conditions.begin(), was.conditions.end(), now.conditions.begin(), now.conditions.end(), moved);
+}
+
+std::map<std::string, int> countTargets(const ReleaseRun& run) {
+  std::map<std::string, int> counts{{"desired", 0}, {"live", 0}, {"failed", 0}};
+  for (const RunTarget& target : run.status.targets) {
+    counts["desired"] += target.gone ? 0 : 1;
+    counts["live"] +=
+        target.stateOf(StepKind::Verify) == StepState::Done && target.stateOf(StepKind::Undo) != StepState::Done;
+    counts["failed"] += std::any_of(target.steps.begin(), target.steps.end(),
+                                    [](const auto& step) { return step.second.state == StepState::Failed; });
+  }
+  return counts;
+}
+
 void bookOutcome(ReleaseStatus& status, const ReleaseRun& run) {
   const auto booked = [&](const ReleaseHistoryEntry& entry) { return entry.run == run.meta.name; };
   if (std::any_of(status.history.begin(), status.history.end(), booked)) {

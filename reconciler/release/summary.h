@@ -1,5 +1,9 @@
 #pragma once
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "reconciler/api/run.h"
 
 namespace slipway::release {
@@ -11,6 +15,12 @@ ReleaseStatus summarise(const Release& release, bool current, const ReleaseRun* 
 
 // The status while nothing can be started: `reason` says why, `message` what to change.
 ReleaseStatus stalled(const Release& release, const std::string& reason, const std::string& message, WallTime now);
+
+// Whether nothing differs but how far the run is: the step, and what is said of it.
+bool onlyMoved(const ReleaseStatus& was, const ReleaseStatus& now);
+
+// How many servers there are to be, run the version, and failed: by the states of the metric slipway_release_targets.
+std::map<std::string, int> countTargets(const ReleaseRun& run);
 
 // Books a finished run into the history (newest first, at most 20), and the versions that follow from its outcome.
 void bookOutcome(ReleaseStatus& status, const ReleaseRun& run);

@@ -45,7 +45,7 @@ TEST(ClusterRun, TakesTheLeaderLastAndKeepsWhatWasSaid) {
   ASSERT_EQ(run.status.outcome, "Completed") << run.status.message;
   EXPECT_EQ(run.status.cluster.batches, (std::vector<std::vector<std::string>>{{"web2"}, {"web3"}, {"web1"}}));
   EXPECT_EQ(run.status.cluster.members.at("web1"), (MemberSight{"Leader", "LEADER", ""}));
-  EXPECT_THAT(stage.events.told, Contains("NextBatch ReleaseRun/shop-2: next: web1"));
+  EXPECT_THAT(stage.events.told, Contains("NextBatch Release/shop: shop-2: next: web1"));
 }
 
 TEST(ClusterRun, IsBlockedByASplitBrain) {
