@@ -419,7 +419,7 @@ ControlLoop::Ports World::portsFor(bool main) {
                                                         : answer(address, port);
                       },
                       [this] { return dice_.between(std::chrono::milliseconds(1), std::chrono::milliseconds(20)); },
-                      [this, process = process_.get()] { return process_.get() == process && !dying_; }};
+                      [this, life = crashes_] { return crashes_ == life; }};
   SimHttp::Ports outbound{time_,
                           [this](const std::string& address, int, const std::string&) { return answerHook(address); },
                           http.latency,
