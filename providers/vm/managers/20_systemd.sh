@@ -47,14 +47,14 @@ managerDo() {
     return
   fi
   limited 20 $elevate $control reset-failed "$unit" >/dev/null 2>&1
-  manage $elevate $control restart "$unit" || failUnit "systemctl restart failed"
+  manage $elevate $control restart "$unit" || failCommand restart
   awaitUnit
 }
 
 stopUnit() {
   unitShow
   [ "$u_LoadState" != not-found ] || { already=1; return; }
-  manage $elevate $control stop "$unit" || failUnit "systemctl stop failed"
+  manage $elevate $control stop "$unit" || failCommand stop
   unitShow
   case $u_ActiveState in inactive | failed) ;; *) failUnit "it was stopped" ;; esac
   # What was stopped for good does not come back with the machine.
@@ -92,10 +92,10 @@ writeUnit() {
   if [ "$there" != "$text" ]; then
     changed=1
     placeUnit
-    manage $elevate $control daemon-reload || failUnit "systemctl daemon-reload failed"
+    manage $elevate $control daemon-reload || failCommand daemon-reload
   fi
   limited 20 $control is-enabled "$unit" >/dev/null 2>&1 || manage $elevate $control enable "$unit" ||
-    failUnit "systemctl enable failed"
+    failCommand enable
 }
 
 # By rename, beside it: systemd never reads half of one.
@@ -170,7 +170,7 @@ awaitUnit() {
 
 # False: restart it.
 reloadUnit() {
-  manage $elevate $control reload "$unit" || failUnit "systemctl reload failed"
+  manage $elevate $control reload "$unit" || failCommand reload
   patience=100
   while [ "$patience" -gt 0 ] && inTime; do
     unitShow
@@ -192,8 +192,14 @@ managerLook() {
   livePids=$u_MainPID
 }
 
-failUnit() {
+# systemctl did not do it.
+failCommand() {
   unitShow
+  failUnit "systemctl $1 failed"
+}
+
+# With the state in which it was seen last: a unit that is started again and again is in another one at the next look.
+failUnit() {
   failManaged Unavailable \
     "$unit: $1 (ActiveState $u_ActiveState, SubState $u_SubState, Result $u_Result, ExecMainStatus $u_ExecMainStatus)"
 }
