@@ -194,12 +194,18 @@ void Checker::decisionsStay(const ReleaseRun& before, const ReleaseRun& after) {
   stays(was.revert, is.revert, "the revert");
   stays(was.abort, is.abort, "the abort");
   if (was.revert.empty() && was.abort.empty() && !(is.revert.empty() && is.abort.empty())) {
+    const auto handedOver = [&](const StepRecord& record) {
+      if (record.state == StepState::Running && !sentOps_[after.meta.uid].contains(record.operationId)) {
+        underWay_[after.meta.uid].insert(record.operationId);
+      }
+    };
     for (const RunTarget& target : after.status.targets) {
       for (const auto& [kind, record] : target.steps) {
-        if (record.state == StepState::Running && !sentOps_[after.meta.uid].contains(record.operationId)) {
-          underWay_[after.meta.uid].insert(record.operationId);
-        }
+        handedOver(record);
       }
+    }
+    for (const auto& [name, hook] : after.status.hooks) {
+      handedOver(hook.record);
     }
   }
   require(7, !isTerminal(before.status.phase) || before.status.phase == after.status.phase,
