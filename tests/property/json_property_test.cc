@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -16,26 +17,27 @@ struct Plain {
   std::int64_t number = 0;
   bool isObject = false;
   bool isArray = false;
-  std::vector<std::pair<std::string, Plain>> members;
+  std::vector<std::string> names;  // of the members
+  std::vector<Plain> members;
   std::vector<Plain> items;
 
   Plain* find(const std::string& key) {
-    for (auto& [name, value] : members) {
-      if (name == key) {
-        return &value;
-      }
-    }
-    return nullptr;
+    const auto found = std::find(names.begin(), names.end(), key);
+    return found == names.end() ? nullptr : &members[static_cast<std::size_t>(found - names.begin())];
   }
   Plain& member(const std::string& key) {
     if (Plain* found = find(key)) {
       return *found;
     }
     isObject = true;
-    return members.emplace_back(key, Plain()).second;
+    names.push_back(key);
+    return members.emplace_back();
   }
   void erase(const std::string& key) {
-    std::erase_if(members, [&](const auto& member) { return member.first == key; });
+    if (const auto found = std::find(names.begin(), names.end(), key); found != names.end()) {
+      members.erase(members.begin() + (found - names.begin()));
+      names.erase(found);
+    }
   }
 
   std::string dump() const {
@@ -43,8 +45,8 @@ struct Plain {
       return std::to_string(number);
     }
     std::string out(1, isObject ? '{' : '[');
-    for (const auto& [key, value] : members) {
-      out += (out.size() > 1 ? ",\"" : "\"") + key + "\":" + value.dump();
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      out += (i > 0 ? ",\"" : "\"") + names[i] + "\":" + members[i].dump();
     }
     for (const Plain& item : items) {
       out += (out.size() > 1 ? "," : "") + item.dump();
@@ -192,7 +194,7 @@ class Walk {
         value = value.asInt() + 1;
       }
     }
-    for (auto& [name, value] : plain.members) {
+    for (Plain& value : plain.members) {
       value.number += !value.isObject && !value.isArray ? 1 : 0;
     }
   }
