@@ -24,12 +24,12 @@ DriftSight sightOf(const std::string& server, const StepResult& result) {
 // end: what one that failed would have run is not what has to run.
 std::optional<StepRequest> processLook(const ReleaseRun& run, const RunTarget& target, const StepRequest& links) {
   const ReleaseSpec& spec = run.spec.spec;
-  VerifyStep step{run.spec.version, std::nullopt};
-  step.manager = planner::managerOn(spec, run.spec.release, target.name);
   if (run.status.phase != RunPhase::Completed || !planner::runsProcess(spec, StepKind::Start, target.name) ||
-      !step.manager.has_value()) {
+      !spec.process->manager.has_value()) {
     return std::nullopt;
   }
+  VerifyStep step{run.spec.version, std::nullopt};
+  step.manager = planner::managerOn(spec, run.spec.release, target.name);
   if (spec.slots.has_value() && !target.slot.empty()) {
     step.slot = {target.slot, spec.slots->portOf(target.slot)};
   }
