@@ -225,13 +225,17 @@ class SteadyLoad {
     return failures_;
   }
   int sent() const { return sent_; }
+  int again() const { return again_; }
 
  private:
   void ask(int port, int retries) {
     std::string trouble;
     ++sent_;
     for (int left = retries; httpGet(port, "/", &trouble).empty(); --left) {
-      if (left > 0 && !trouble.starts_with("HTTP")) continue;
+      if (left > 0 && (trouble == "closed without an answer" || trouble.ends_with(std::strerror(ECONNRESET)))) {
+        ++again_;
+        continue;
+      }
       const std::lock_guard lock(mutex_);
       failures_.push_back(trouble);
       return;
@@ -241,6 +245,7 @@ class SteadyLoad {
   std::mutex mutex_;
   std::vector<std::string> failures_;
   std::atomic<int> sent_{0};
+  std::atomic<int> again_{0};
   std::vector<std::jthread> threads_;
 };
 

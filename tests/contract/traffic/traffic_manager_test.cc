@@ -208,6 +208,7 @@ TEST_P(TrafficContract, ChangesUnderLoadLoseNoRequest) {
   const std::vector<std::string> failures = load.end();
   EXPECT_TRUE(failures.empty()) << failures.size() << " of " << load.sent() << ": " << failures.front();
   EXPECT_GT(load.sent(), 500);
+  EXPECT_LE(load.again(), load.sent() / 100);
 }
 
 TEST_P(TrafficContract, AConfigurationThatTheProxyDoesNotTakeIsPutBackAndTheOldOneServesOn) {
