@@ -22,8 +22,8 @@ namespace {
 constexpr const char* kUsage = R"(usage: ./dev sim [OPTIONS]
 
   --seeds N         how many random seeds (default 1000); for acto how many walks
-  --seed S          begin with this seed instead of 100000; without --seeds only this one; those below 100000 move no
-                    traffic, those below 1000 have wider worlds
+  --seed S          begin with this seed instead of 200000; without --seeds only this one; those below 200000 have no
+                    clusters and no groups of servers, below 100000 no traffic, below 1000 wider worlds
   --engine NAME     random (default), crash, sieve, acto or all
   --jobs N          processes (default 2)
   --rollouts N      random: go on until so many rollouts were made

@@ -28,7 +28,7 @@ SIM = [('random', ['--engine', 'random', '--seeds', '40'], 120),
        ('crash points', ['--engine', 'crash', '--pairs', '0'], 240),
        ('sieve', ['--engine', 'sieve'], 400),
        ('acto', ['--engine', 'acto', '--seeds', '50'], 300),
-       ('random', ['--engine', 'random', '--seed', '100040', '--seeds', '1000'], 600)]
+       ('random', ['--engine', 'random', '--seed', '200040', '--seeds', '1000'], 600)]
 SIM = [(name, 'slipway-sim', [*arguments, '--jobs', '1', '--json'], seconds) for name, arguments, seconds in SIM]
 HISTORIES = [('histories', 'test_history', [], 300)]
 STORE_IMAGES = [('crash images of the store', 'test_crash', ['--gtest_filter=StoreImages*'], 300)]

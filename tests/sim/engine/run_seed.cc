@@ -21,9 +21,11 @@ class RandomSeed {
   RandomSeed(Shelf& shelf, std::uint64_t seed, const Faults& faults, const Show& show)
       : wide_(seed < kSmallWorlds),
         all_(seed >= kFirstSeed),
+        traffic_(seed >= kTraffic),
         dice_(Dice::mix(seed ^ 0xac7)),
         more_(Dice::mix(seed ^ 0xbad)),
         shifts_(Dice::mix(seed ^ 0x5417)),
+        members_(Dice::mix(seed ^ 0x3e3b)),
         world_(shelf, options(seed, faults, show)),
         work_(world_) {}
 
@@ -63,16 +65,34 @@ class RandomSeed {
       if (spec.strategy.type == StrategyType::Atomic && more_.chance(0.25)) {
         roll(spec);
       }
-      if (all_ && shifts_.chance(0.5)) {
+      if (traffic_ && shifts_.chance(0.5)) {
         shift(shifts_, spec, servers, 8000 + i);
+      }
+      if (all_) {
+        divide(spec, servers, 8000 + i);
       }
       work_.addApp(std::move(servers), std::move(spec));
     }
-    if (all_) {
+    if (traffic_) {
       makeErrorsTemplate(work_);
     }
     for (App& app : work_.apps()) {
       work_.apply(app, "1.0.0");
+    }
+  }
+
+  // Servers that are not all alike: members of a cluster, or groups that take turns.
+  void divide(ReleaseSpec& spec, const std::vector<std::string>& servers, int port) {
+    const bool rolls = spec.strategy.type == StrategyType::Rolling && !spec.slots.has_value();
+    if (rolls && servers.size() > 2 && static_cast<int>(servers.size()) == servers_ && members_.chance(0.7)) {
+      spec.cluster.emplace().roleProbe.http.emplace().port = port;
+    }
+    if (spec.strategy.type == StrategyType::BlueGreen && servers.size() > 1 && members_.chance(0.5)) {
+      const std::string label = cat("side-", spec.destinations.front().name);
+      useGroups(members_, spec, label, port);
+      for (std::size_t i = 0; i < servers.size(); ++i) {
+        work_.label(servers[i], label, i == 0 || (i > 1 && members_.chance(0.5)) ? "north" : "south");
+      }
     }
   }
 
@@ -457,10 +477,12 @@ class RandomSeed {
   }
 
   const bool wide_;
-  const bool all_;  // strategies; else those that move no traffic
+  const bool all_;
+  const bool traffic_;  // else strategies that move none
   Dice dice_;
-  Dice more_;    // what was added later: older choices stay as they were
-  Dice shifts_;  // what moves traffic
+  Dice more_;     // what was added later: older choices stay as they were
+  Dice shifts_;   // what moves traffic
+  Dice members_;  // servers that are not all alike
   World world_;
   Workload work_;
   int servers_ = 1;

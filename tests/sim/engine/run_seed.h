@@ -34,9 +34,10 @@ Outcome outcomeOf(World& world, std::uint64_t seed);
 
 using Show = std::function<void(const std::string&)>;
 
-// Where random seeds begin. Those below have fewer strategies, and the lowest wider and shorter worlds, as all had when
-// what they found was written down.
-inline constexpr std::uint64_t kFirstSeed = 100'000;
+// Where random seeds begin. Those below have no clusters and no groups of servers, then no traffic either, and the
+// lowest wider and shorter worlds, as all had when what they found was written down.
+inline constexpr std::uint64_t kFirstSeed = 200'000;
+inline constexpr std::uint64_t kTraffic = 100'000;
 inline constexpr std::uint64_t kSmallWorlds = 1000;
 
 // Engine (a): a random workload under these faults, then quiet, then the laws of the end.

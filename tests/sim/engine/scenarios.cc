@@ -155,11 +155,7 @@ void establishedGroups(World& world, Workload& work, OldGroup oldGroup) {
   App& app = make(world, work, groupsSpec(oldGroup));
   for (const auto& [server, side] :
        {std::pair("web1", "north"), std::pair("web2", "south"), std::pair("web3", "north")}) {
-    world.user([server = server, side = side](apiserver::InProcessApi& api) {
-      Json patch = Json::object();
-      patch["metadata"]["labels"]["side"] = side;
-      return api.mergePatch(kServer, {Workload::kNamespace, server}, patch).status();
-    });
+    work.label(server, "side", side);
   }
   work.apply(app, "1.0.0");
   rest(world, work, "the first version");

@@ -66,6 +66,15 @@ void putBehindProxy(ReleaseSpec& spec, const std::string& machine) {
   traffic.servers = {machine};
 }
 
+// One instance on a server, which leaves the rotation to change.
+void moveServers(ReleaseSpec& spec, const std::string& proxy, int port) {
+  spec.slots.reset();
+  putBehindProxy(spec, proxy);
+  spec.traffic->port = port;
+  spec.process.reset();
+  spec.health.process.reset();  // it looks at what spec.process started
+}
+
 }  // namespace
 
 void putInSlots(ReleaseSpec& spec, int bluePort, const std::string& proxy) {
@@ -101,12 +110,18 @@ void shift(Dice& dice, ReleaseSpec& spec, const std::vector<std::string>& server
     putInSlots(spec, 9001 + 2 * (port - 8000), machine);
     spec.process->timeout = std::chrono::seconds(20);
   } else {
-    putBehindProxy(spec, machine);
-    spec.traffic->port = port;
-    spec.process.reset();
-    spec.health.process.reset();  // it looks at what spec.process started
+    moveServers(spec, machine, port);
   }
   spec.traffic->drainTimeout = seconds(dice, 20);
+}
+
+void useGroups(Dice& dice, ReleaseSpec& spec, const std::string& label, int port) {
+  const Duration drain = spec.traffic->drainTimeout;
+  moveServers(spec, spec.traffic->servers.front(), port);
+  spec.traffic->drainTimeout = drain;
+  BlueGreenSettings& settings = *spec.strategy.blueGreen;
+  settings.groups = {{"north", {{label, "north"}}}, {"south", {{label, "south"}}}};
+  settings.oldGroup = dice.chance(0.3) ? OldGroup::Keep : OldGroup::Update;
 }
 
 void routed(World& world, const App& app, const std::string& version) {

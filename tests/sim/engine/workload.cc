@@ -170,8 +170,20 @@ void Workload::restoreServer(const std::string& server) {
   spec.hostKeys = {std::string(kHostKey)};
   Json object = named(kServer, server);
   object["metadata"]["labels"]["role"] = "web";
+  for (const auto& [key, value] : labels_[server]) {
+    object["metadata"]["labels"][key] = value;
+  }
   object["spec"] = toJson(spec);
   ensure(kServer, object);
+}
+
+void Workload::label(const std::string& server, const std::string& key, const std::string& value) {
+  labels_[server][key] = value;
+  Json patch = Json::object();
+  patch["metadata"]["labels"][key] = value;
+  world_.user([patch, server](apiserver::InProcessApi& api) {
+    return api.mergePatch(kServer, {kNamespace, server}, patch).status();
+  });
 }
 
 void Workload::removeServer(const std::string& server) {
@@ -284,11 +296,21 @@ bool Workload::isLive(const App& app) const {
   if (ready == nullptr || ready->status != "True" || found->status.versions.applied != app.spec.version) {
     return false;
   }
-  return std::all_of(app.servers.begin(), app.servers.end(), [&](const std::string& server) {
+  const auto runsIt = [&](const std::string& server) {
     const SimHost* host = world_.host(server);
     return const_cast<SimHost*>(host)->files().readLink(
                cat(app.spec.layout.root, "/current-", app.spec.layout.environment)) ==
            cat("releases/", app.spec.layout.environment, "/", app.spec.version);
+  };
+  const std::optional<BlueGreenSettings>& blueGreen = app.spec.strategy.blueGreen;
+  if (!app.spec.strategy.hasGroups() || blueGreen->oldGroup == OldGroup::Update) {
+    return std::all_of(app.servers.begin(), app.servers.end(), runsIt);
+  }
+  return std::any_of(blueGreen->groups.begin(), blueGreen->groups.end(), [&](const ServerGroup& group) {
+    const auto& [label, side] = *group.matchLabels.begin();
+    return std::all_of(app.servers.begin(), app.servers.end(), [&, label = label, side = side](const std::string& one) {
+      return labels_.at(one).at(label) != side || runsIt(one);
+    });
   });
 }
 

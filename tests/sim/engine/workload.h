@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ class Workload {
   void removeRelease(const App& app);
   void removeServer(const std::string& server);
   void restoreServer(const std::string& server);
+  // A label that the server has from now on, also when it is made again.
+  void label(const std::string& server, const std::string& key, const std::string& value);
   void lockDestination(const App& app, bool locked);
   // A file on a server that commands and health checks look for: "broken-<version>", "gate-<version>", "sick-…"; and
   // metrics: "lossy-<version>".
@@ -60,6 +63,7 @@ class Workload {
  private:
   World& world_;
   std::vector<App> apps_;
+  std::map<std::string, std::map<std::string, std::string>> labels_;  // by server
   int tokens_ = 0;
 };
 
