@@ -116,9 +116,9 @@ void shift(Dice& dice, ReleaseSpec& spec, const std::vector<std::string>& server
 }
 
 void useGroups(Dice& dice, ReleaseSpec& spec, const std::string& label, int port) {
-  const Duration drain = spec.traffic->drainTimeout;
-  moveServers(spec, spec.traffic->servers.front(), port);
-  spec.traffic->drainTimeout = drain;
+  const TrafficSpec before = *spec.traffic;
+  moveServers(spec, before.servers.front(), port);
+  spec.traffic->drainTimeout = before.drainTimeout;
   BlueGreenSettings& settings = *spec.strategy.blueGreen;
   settings.groups = {{"north", {{label, "north"}}}, {"south", {{label, "south"}}}};
   settings.oldGroup = dice.chance(0.3) ? OldGroup::Keep : OldGroup::Update;
