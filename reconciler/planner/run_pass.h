@@ -90,6 +90,8 @@ class RunPass {
   std::optional<Plan> settled(const ClusterCall& call);
   // Likewise for a cluster that loses nobody now, as long as none of those hooks began.
   std::optional<Plan> wholeCluster(const std::string& key, RunPhase phase, HookPoint before);
+  // Whether the run leads back to a version that the cluster was well with.
+  bool restores() const { return input_.run.reason == RunReason::Rollback; }
   // Decides which of `candidates`, in this order, are taken next. `chosen`: those that the last decision named, when
   // nothing was done for them yet. Nothing: it is those.
   struct Picking {

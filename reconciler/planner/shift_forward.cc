@@ -246,7 +246,7 @@ ShiftPass::Next ShiftPass::switchServers(const Targets& out) {
 
 ShiftPass::Targets ShiftPass::nextServers(std::size_t missing, const Targets& stable) const {
   const std::size_t keep = capacity_.needed(100 - weight());
-  const bool alone = script_.order.size() == 1;  // there is no other one to carry the traffic meanwhile
+  const bool alone = status_.targets.size() == 1;  // there never was another one to carry the traffic meanwhile
   std::size_t spare = alone ? stable.size() : stable.size() - std::min(keep, stable.size());
   const std::size_t most = std::min(script_.away, missing);
   return those([&, taken = std::size_t{0}](std::size_t i) mutable {
@@ -272,7 +272,13 @@ ShiftPass::Next ShiftPass::bringServers(std::size_t scale, int share) {
   }
   const Targets next = nextServers(scale - fresh.size(), stable);
   if (next.empty()) {
-    return raise(std::min(share, capacity_.of(fresh.size())), fresh, stable);
+    const int possible = std::min(share, capacity_.of(fresh.size()));
+    if (possible < share && possible == weight()) {
+      return failed(StepKind::Switch,
+                    "no server is left that could carry the requests of another one while that one is switched",
+                    "NobodyToCarry");
+    }
+    return raise(possible, fresh, stable);
   }
   if (Next look = stillHealthy(fresh, "others leave the rotation")) {
     return look;

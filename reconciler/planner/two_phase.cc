@@ -184,8 +184,11 @@ class Pass final : public RunPass {
     if (!clustered() || std::any_of(taken.begin(), taken.end(), [&](std::size_t i) { return touched(i); })) {
       return std::nullopt;
     }
-    return settled({cat(number + 1), RunPhase::Deploying,
-                    [&](const Quorum& quorum) { return Judgement{quorum.objection(taken)}; }});
+    return settled({cat(number + 1), RunPhase::Deploying, [&](const Quorum& quorum) {
+                      const bool down =
+                          std::none_of(taken.begin(), taken.end(), [&](std::size_t i) { return quorum.member(i).up; });
+                      return Judgement{quorum.objection(taken), restores() && down};
+                    }});
   }
 
   // Nothing when the batch is verified and its wait is over.

@@ -107,11 +107,13 @@ std::optional<Plan> RunPass::wholeCluster(const std::string& key, RunPhase phase
   if (!clustered() || began) {
     return std::nullopt;
   }
-  return settled({key, phase, [](const Quorum& quorum) {
-                    return Judgement{quorum.up() < quorum.needed()
-                                         ? cat("of ", quorum.voters(), " members ", quorum.needed(),
-                                               " must be up, and ", quorum.up(), " are")
-                                         : ""};
+  const bool back = before == HookPoint::BeforeSwitch && restores();
+  return settled({key, phase, [back](const Quorum& quorum) {
+                    const bool lost = quorum.up() < quorum.needed();
+                    return Judgement{lost && !back ? cat("of ", quorum.voters(), " members ", quorum.needed(),
+                                                         " must be up, and ", quorum.up(), " are")
+                                                   : "",
+                                     lost && back};
                   }});
 }
 
@@ -134,11 +136,12 @@ std::optional<Plan> RunPass::pick(Picking picking) {
   const RollingSettings rolling = input_.run.spec.strategy.rolling.value_or(RollingSettings{});
   const Quorum::Limit limit{picking.most, spec.leaderLast, !rolling.zoneLabel.empty()};
   std::vector<std::size_t> next;
+  // What is out of service already may always be taken back.
+  const bool back = picking.back || restores();
   picking.call.judge = [&](const Quorum& quorum) {
     next = quorum.next(picking.candidates, limit);
-    // What is out of service already may always be taken back.
     return Judgement{next.empty() ? quorum.objection({quorum.turn(picking.candidates, limit.leaderLast).front()}) : "",
-                     picking.back && !next.empty() && !quorum.member(next.front()).up};
+                     back && !next.empty() && !quorum.member(next.front()).up};
   };
   if (std::optional<Plan> waits = settled(picking.call)) {
     return waits;

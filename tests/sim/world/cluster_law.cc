@@ -39,8 +39,10 @@ void ClusterLaw::committed(const ReleaseRun& run) const {
   if (!keepsQuorum(run)) {
     return;
   }
-  const auto down = static_cast<std::size_t>(std::count_if(run.status.targets.begin(), run.status.targets.end(),
-                                                           [](const RunTarget& one) { return one.voter && out(one); }));
+  // One that was down when it was asked last costs nothing: `flips` counts those.
+  const auto down = static_cast<std::size_t>(
+      std::count_if(run.status.targets.begin(), run.status.targets.end(),
+                    [&](const RunTarget& one) { return one.voter && out(one) && roleOf(run, one.name) != "Unknown"; }));
   require_(1, down <= spare(run),
            cat("run ", run.meta.name, " takes ", down, " members down, of ", run.status.targets.size(), " only ",
                spare(run), " can be spared"));

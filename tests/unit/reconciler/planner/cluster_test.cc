@@ -244,6 +244,27 @@ TEST(ClusterPlan, TakesBackWhatIsDownAlsoWithoutALeader) {
   EXPECT_THAT(stage.batch(), ElementsAre("web1"));
 }
 
+TEST(ClusterPlan, RollsBackAClusterThatIsDownAsAWhole) {
+  Stage stage(3, false);
+  stage.run().spec.reason = RunReason::Rollback;
+  stage.say("---");
+  EXPECT_EQ(stage.plan().decision, Decision::Commit);
+  EXPECT_THAT(stage.batch(), ElementsAre("web1"));
+  stage.say("f--");
+  EXPECT_THAT(stage.batch(), ElementsAre("web2")) << "who is down is next, though nobody leads yet";
+  stage.say("fL-");
+  EXPECT_THAT(stage.batch(), ElementsAre("web3"));
+  stage.say("fff");
+  EXPECT_EQ(stage.next().reason, "WaitingNoLeader") << "it does not end without a leader";
+}
+
+TEST(ClusterPlan, RollsNobodyBackWhoIsUpWithoutALeader) {
+  Stage stage(3, false);
+  stage.run().spec.reason = RunReason::Rollback;
+  stage.say("fff");
+  EXPECT_EQ(stage.next().reason, "WaitingNoLeader");
+}
+
 TEST(ClusterPlan, NeedsNoLeaderWhereThereIsNoClusterYet) {
   Stage stage(3, false);
   for (RunTarget& target : stage.status().targets) {

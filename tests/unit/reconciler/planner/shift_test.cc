@@ -118,6 +118,27 @@ TEST(CanaryPlan, WithoutSlotsTakesServersOutOfRotationFirst) {
                           "100% to the new version on web1, web2", "retire 2"));
 }
 
+TEST(CanaryPlan, WithoutSlotsDoesNotSwitchTheLastServerUnderItsTraffic) {
+  ReleaseRun run = committed(2, StrategyType::Canary);
+  run.spec.spec.slots.reset();
+  run.spec.spec.strategy.canary = CanarySettings{.steps = {weight(50)}};
+  for (const StepKind kind : {StepKind::Switch, StepKind::Verify}) {
+    record(run, 0, kind).state = StepState::Done;
+  }
+  traffic(run, 50);
+  run.status.canaryStep = 1;
+  run.status.targets[0].gone = true;
+  const Plan back = planFor(run);
+  ASSERT_TRUE(back.traffic.has_value());
+  EXPECT_EQ(back.traffic->weight, 0) << "all that is left is the old version";
+  run.status.traffic = {2, {}, {0, 0, 0}, {}, {"web2"}};
+  run.status.traffic.record.state = StepState::Done;
+  const Plan fails = planFor(run);
+  EXPECT_TRUE(fails.wave.empty());
+  EXPECT_EQ(fails.reason, "NobodyToCarry");
+  EXPECT_THAT(fails.message, HasSubstr("no server is left that could carry the requests"));
+}
+
 TEST(CanaryPlan, HoldsAtAManualPauseAndNamesWhoEndsIt) {
   ReleaseRun run = committed(2, StrategyType::Canary);
   run.spec.spec.strategy.canary = CanarySettings{.steps = {{.kind = CanaryStep::Kind::Pause}, weight(50)}};
