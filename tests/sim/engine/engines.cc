@@ -11,16 +11,23 @@ namespace {
 
 bool over(const Share& share, const Totals& totals) { return share.enough && share.enough(totals); }
 
+// How a scenario may end.
+struct Reference {
+  Outcome unperturbed;
+  std::string late;  // the final state where people's requests came too late; empty: there is no such end
+};
+
 // Holds the end of a perturbed scenario against that of the unperturbed one (the differential oracle).
-Totals judged(Outcome outcome, const Scenario& scenario, const Outcome& reference, std::string_view engine) {
+Totals judged(Outcome outcome, const Scenario& scenario, const Reference& reference, std::string_view engine) {
   // An effect that was done and not heard of is repeated: done twice equals done once (I20).
   const bool repeats = engine == "crash" && !outcome.fired.empty() && outcome.fired.front().fault != 1;
   const int law = engine != "crash" ? 31 : repeats ? 20 : 21;
   ++outcome.checks[static_cast<std::size_t>(law)];
-  if (outcome.violations.empty() && outcome.finalState != reference.finalState) {
-    outcome.violations.push_back({law, SteadyTime(std::chrono::hours(1)),
-                                  cat("the end differs from that of the unperturbed run:\n", outcome.finalState,
-                                      "instead of\n", reference.finalState)});
+  const std::string& expected = reference.unperturbed.finalState;
+  if (outcome.violations.empty() && outcome.finalState != expected && outcome.finalState != reference.late) {
+    outcome.violations.push_back(
+        {law, SteadyTime(std::chrono::hours(1)),
+         cat("the end differs from that of the unperturbed run:\n", outcome.finalState, "instead of\n", expected)});
   }
   Totals totals;
   totals.add(outcome, std::string(engine), std::string(scenario.name));
@@ -80,13 +87,13 @@ Totals crashPoints(Shelf& shelf, std::uint64_t pairs, const Share& share) {
     if (over(share, totals)) {
       return totals;
     }
-    const Outcome reference = playScenario(shelf, scenario, {});
+    const Reference reference{playScenario(shelf, scenario, {}), ""};
     if (share.index == 0) {
-      totals.add(reference, "crash", std::string(scenario.name));
+      totals.add(reference.unperturbed, "crash", std::string(scenario.name));
     }
     std::vector<FaultFiring> all;
     for (const int fault : {1, 2, 3}) {
-      for (std::uint64_t n = 1; n <= reference.opportunities[static_cast<std::size_t>(fault)]; ++n) {
+      for (std::uint64_t n = 1; n <= reference.unperturbed.opportunities[static_cast<std::size_t>(fault)]; ++n) {
         all.push_back({fault, n});
       }
     }
@@ -118,14 +125,17 @@ Totals sieve(Shelf& shelf, const Share& share) {
   Totals totals;
   std::uint64_t piece = 0;
   for (const Scenario& scenario : scenarios()) {
-    const Outcome reference = playScenario(shelf, scenario, {});
+    Reference reference{playScenario(shelf, scenario, {}), ""};
+    if (scenario.late) {
+      reference.late = playScenario(shelf, {scenario.name, scenario.prepare, scenario.late}, {}).finalState;
+    }
     const auto branches = [&](const FaultFiring& one, const World&) -> std::vector<Branch> {
       std::vector<Branch> out;
       if (one.fault == 12 || one.fault == 13 || one.fault == 14 || one.fault == 16) {
         out.push_back({});
       }
       if (one.fault == 16) {  // the watch closes and the list that follows is an old one
-        out.push_back({{19, reference.opportunities[19] + 1}});
+        out.push_back({{19, reference.unperturbed.opportunities[19] + 1}});
       }
       std::erase_if(out, [&](const Branch&) { return piece++ % share.of != share.index || over(share, totals); });
       return out;

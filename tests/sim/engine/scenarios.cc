@@ -177,6 +177,14 @@ void next(World& world, Workload& work) {
   rest(world, work, "the second version");
 }
 
+// An abort when there is nothing left to abort.
+void tooLate(World& world, Workload& work) {
+  next(world, work);
+  work.ask(work.apps().front(), "abort");
+  world.run(world.time().now() + std::chrono::seconds(1));
+  rest(world, work, "an abort after the end");
+}
+
 void nextBroken(World& world, Workload& work, const std::string& marker) {
   work.plant("web2", marker);
   next(world, work);
@@ -241,7 +249,7 @@ std::vector<Scenario> plain() {
          rest(w, l, "the first version");
        }},
       {"atomic-abort", [](W w, L l) { established(w, l, spec()); },
-       [](W w, L l) { whileOpen(w, l, std::chrono::seconds(1), "abort"); }},
+       [](W w, L l) { whileOpen(w, l, std::chrono::seconds(1), "abort"); }, tooLate},
       {"atomic-sequential",
        [](W w, L l) {
          ReleaseSpec s = spec();
@@ -305,8 +313,10 @@ std::vector<Scenario> shifting() {
       {"canary-abort", [](W w, L l) { established(w, l, canarySpec()); },
        [](W w, L l) {
          whileOpen(w, l, std::chrono::seconds(30), "abort");
-         routed(w, l, "1.0.0");
-       }},
+         const Release* release = l.release(l.apps().front());
+         routed(w, l, release == nullptr ? "" : release->status.versions.applied);
+       },
+       tooLate},
       {"canary-by-servers", [](W w, L l) { established(w, l, canaryByServersSpec()); },
        [](W w, L l) {
          next(w, l);

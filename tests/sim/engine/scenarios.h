@@ -15,6 +15,8 @@ struct Scenario {
   std::string_view name;
   std::function<void(World&, Workload&)> prepare;  // no fault strikes here
   std::function<void(World&, Workload&)> act;
+  // The same where what people ask for in the middle comes when all has ended: so may a run end to whom news came late.
+  std::function<void(World&, Workload&)> late = {};
 };
 const std::vector<Scenario>& scenarios();
 const Scenario* scenarioNamed(std::string_view name);
