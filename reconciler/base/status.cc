@@ -22,6 +22,8 @@ std::string_view codeName(Code code) {
       return "Unavailable";
     case Code::Timeout:
       return "Timeout";
+    case Code::ResourceExhausted:
+      return "ResourceExhausted";
     case Code::Cancelled:
       return "Cancelled";
     case Code::OutcomeUnknown:

@@ -14,16 +14,17 @@ enum class Code {
   Ok,
   NotFound,
   AlreadyExists,
-  Conflict,        // a version or ownership precondition failed: re-read, then decide again
-  Expired,         // the asked-for history is gone: list again
-  Invalid,         // the input must change
-  Denied,          // authentication or authorisation failed: no retry with the same credential
-  Unavailable,     // the other side cannot be reached or refuses for now
-  Timeout,         // a deadline passed; the effect did not happen
-  Cancelled,       // someone asked us to stop
-  OutcomeUnknown,  // the effect may or may not have happened: observe before anything else
-  DataLoss,        // durable state is damaged or its durability is unknown: stop the process
-  Internal,        // a defect of ours
+  Conflict,           // a version or ownership precondition failed: re-read, then decide again
+  Expired,            // the asked-for history is gone: list again
+  Invalid,            // the input must change
+  Denied,             // authentication or authorisation failed: no retry with the same credential
+  Unavailable,        // the other side cannot be reached or refuses for now
+  Timeout,            // a deadline passed; the effect did not happen
+  ResourceExhausted,  // there is no room for it: less must be asked for, or room be made
+  Cancelled,          // someone asked us to stop
+  OutcomeUnknown,     // the effect may or may not have happened: observe before anything else
+  DataLoss,           // durable state is damaged or its durability is unknown: stop the process
+  Internal,           // a defect of ours
 };
 
 // The code's name in CamelCase, as used in condition reasons and metrics.

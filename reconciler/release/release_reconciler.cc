@@ -534,7 +534,7 @@ class ReleaseReconciler::Visit {
     return condition != nullptr && condition->status == "True";
   }
 
-  static bool lacksRoom(const Status& status) { return status.message().starts_with(kInsufficientCapacity); }
+  static bool lacksRoom(const Status& status) { return status.code() == Code::ResourceExhausted; }
 
   static std::string reasonFor(const Status& status) {
     if (status.code() == Code::NotFound) {

@@ -65,8 +65,8 @@ Status checkRoom(const Services& services, const std::string& ns, const ReleaseS
   if (verdict.errors.empty()) {
     return Status::ok();
   }
-  return {Code::Invalid, cat(kInsufficientCapacity, " for ", strategyName(spec.strategy.type), ": ",
-                             join(verdict.errors, "; "), ": ", verdict.recommendation)};
+  return {Code::ResourceExhausted, cat("insufficient server capacity for ", strategyName(spec.strategy.type), ": ",
+                                       join(verdict.errors, "; "), ": ", verdict.recommendation)};
 }
 
 Status checkHooks(const std::vector<Hook>& hooks, const std::vector<RunTarget>& targets) {

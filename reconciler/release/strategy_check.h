@@ -15,11 +15,8 @@ namespace slipway::release {
 Result<std::vector<planner::ServerRoom>> roomsOf(const ApiReader& reader, const std::string& ns,
                                                  const std::vector<RunTarget>& targets);
 
-// How the message of a shortage begins.
-inline constexpr std::string_view kInsufficientCapacity = "insufficient server capacity";
-
 // Whether this controller and these servers can do what the strategy asks for. Invalid or NotFound names the field,
-// or every server that lacks room; no run exists then.
+// ResourceExhausted every server that lacks room; no run exists then.
 Status checkStrategy(const Services& services, const std::string& ns, const ReleaseSpec& spec,
                      const std::vector<RunTarget>& targets);
 

@@ -19,6 +19,7 @@ constexpr NextStep nextStep(Code code) {
       return NextStep::Done;
     case Code::Unavailable:
     case Code::Timeout:
+    case Code::ResourceExhausted:
     case Code::Internal:
       return NextStep::Retry;
     case Code::Conflict:
