@@ -3,6 +3,7 @@
 #include "reconciler/base/strings.h"
 #include "reconciler/planner/shift_pass.h"
 #include "reconciler/planner/step_rules.h"
+#include "reconciler/planner/traffic_goal.h"
 
 namespace slipway::planner {
 
@@ -42,7 +43,7 @@ ShiftPass::Next ShiftPass::routeBack(const Targets& fresh, const Targets& stable
   if (status_.traffic.number == 0) {
     return std::nullopt;  // the proxies were never told anything
   }
-  if (slots_ && !placedAny() && status_.traffic.record.state != StepState::Running) {
+  if (freesSlots(input_.run.spec, status_) && status_.traffic.record.state != StepState::Running) {
     return std::nullopt;  // … or only to leave alone what we have not touched
   }
   return route({share, share == 0 ? Targets{} : fresh, share == 100 ? Targets{} : stable}, "");

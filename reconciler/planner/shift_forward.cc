@@ -4,6 +4,7 @@
 #include "reconciler/planner/analysis_rules.h"
 #include "reconciler/planner/shift_pass.h"
 #include "reconciler/planner/step_rules.h"
+#include "reconciler/planner/traffic_goal.h"
 
 namespace slipway::planner {
 namespace {
@@ -153,15 +154,10 @@ ShiftPass::Targets ShiftPass::chooseSlots(std::size_t scale) const {
   return those([&](std::size_t i) { return contains(chosen, i); });
 }
 
-bool ShiftPass::placedAny() const {
-  return std::any_of(script_.order.begin(), script_.order.end(),
-                     [&](std::size_t i) { return began(i, StepKind::Place); });
-}
-
 // A free slot may still get requests: from a run of a Release that was deleted, or of a server that was, and made
 // again.
 ShiftPass::Next ShiftPass::freeSlots() {
-  if (placedAny()) {
+  if (!freesSlots(input_.run.spec, status_)) {
     return std::nullopt;  // the changes of this run have said what gets requests
   }
   Next next =

@@ -54,7 +54,6 @@ class ShiftPass final : public RunPass {
   Next bringSlots(std::size_t scale, int weight);
   Next bringServers(std::size_t scale, int weight);
   Next freeSlots();
-  bool placedAny() const;
   Targets chooseSlots(std::size_t scale) const;
   Next raiseSlots(const Targets& chosen);
   Next makeRoom(const Targets& fresh, std::size_t missing);

@@ -28,7 +28,7 @@ class Capacity {
 };
 
 // Whether a change of this run only sees to it that the slots which the new version goes into get no requests: nothing
-// was placed yet.
+// was placed yet, neither on a server that has gone since.
 bool freesSlots(const ReleaseSpec& spec, const RunStatus& progress);
 
 // Whether the proxies were last seen with just that.

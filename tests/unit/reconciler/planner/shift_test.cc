@@ -238,6 +238,21 @@ TEST(ShiftPlan, GoesBackWithoutTheProxiesWhereNothingWasPlaced) {
   EXPECT_EQ(planFor(run).traffic->operationId, "run-uid.traffic.1.1");
 }
 
+TEST(ShiftPlan, TakesTrafficBackAlsoWhereTheOnlyServerThatHadTheNewVersionHasGone) {
+  ReleaseRun run = committed(2, StrategyType::Canary);
+  for (const StepKind kind : {StepKind::Place, StepKind::Start, StepKind::Verify}) {
+    record(run, 0, kind).state = StepState::Done;
+  }
+  traffic(run, 50);
+  run.status.targets[0].gone = true;
+  run.status.decisions.revert = "now";
+  run.status.phase = RunPhase::RollingBack;
+  const Plan plan = planFor(run);
+  ASSERT_TRUE(plan.traffic.has_value()) << plan.message;
+  EXPECT_EQ(plan.traffic->weight, 0);
+  EXPECT_THAT(plan.traffic->stable, ElementsAre(1));
+}
+
 TEST(RollingPlan, InSlotsFollowsTheSurge) {
   ReleaseRun run = runWith(3, StrategyType::Rolling);
   run.spec.spec.strategy.rolling = RollingSettings{.maxSurge = {1, false}};
