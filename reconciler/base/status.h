@@ -27,6 +27,12 @@ enum class Code {
   Internal,           // a defect of ours
 };
 
+// Whether it is an answer to tell a person: what was asked for, or what it names, has to change. Anything else passes
+// by itself.
+constexpr bool isFinal(Code code) {
+  return code == Code::Invalid || code == Code::NotFound || code == Code::Denied || code == Code::ResourceExhausted;
+}
+
 // The code's name in CamelCase, as used in condition reasons and metrics.
 std::string_view codeName(Code code);
 

@@ -36,8 +36,6 @@ void pauseUntil(Clock& clock, SteadyTime when) {
   alarm->changed.wait(lock, [&] { return alarm->rung; });
 }
 
-bool isFinal(Code code) { return code == Code::Denied || code == Code::Invalid || code == Code::NotFound; }
-
 }  // namespace
 
 ResourceWatch::ResourceWatch(ApiClient& client, Clock& clock, const Kind& kind, ObjectKey key, std::string labels)

@@ -117,8 +117,6 @@ class ReleaseReconciler::Visit {
 
   bool open() const { return run_.has_value() && !isTerminal(run_->status.phase); }
   WallTime now() const { return services_.clock.wall(); }
-  // The spec or what it names has to change; anything else passes by itself.
-  static bool isFinal(Code code) { return code == Code::Invalid || code == Code::NotFound || code == Code::Denied; }
 
   // A status that somebody erased, or that a crash kept from being written, is made again from the runs.
   Status rebuildStatus() {

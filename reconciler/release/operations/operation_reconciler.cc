@@ -20,8 +20,6 @@ constexpr Duration kLookTime = std::chrono::seconds(60);
 constexpr Duration kPatience = std::chrono::seconds(60);  // with a lease that nobody may hold any more
 constexpr int kFenceRefusals = 3;
 
-bool isFinal(Code code) { return code == Code::Invalid || code == Code::NotFound || code == Code::Denied; }
-
 }  // namespace
 
 // What one process knows of an Operation beside its record. Shared with the steps under way.
