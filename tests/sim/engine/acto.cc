@@ -9,6 +9,7 @@ namespace slipway::sim {
 namespace {
 
 constexpr Duration kPatience = std::chrono::hours(2);
+constexpr Duration kProbes = std::chrono::hours(1);
 
 // What may not be drawn at random: names of other objects, places, and commands that have to mean something.
 bool isFixed(const std::string& path) {
@@ -157,7 +158,7 @@ void walkTo(World& world, Workload& work, const ReleaseSpec& spec, const std::st
   App& app = work.apps().front();
   app.spec = spec;
   work.apply(app, version);
-  const bool live = world.settle(kPatience, [&] { return work.isLive(app); });
+  const bool live = world.rest(kPatience, [&] { return work.isLive(app); });
   if (!world.violated()) {
     const Release* release = work.release(app);
     world.checker().require(31, live,
@@ -200,7 +201,7 @@ Outcome playWalk(Shelf& shelf, std::uint64_t seed, const Walk& walk) {
   // The walk, and at its end the way back to the first spec.
   const auto walked = world();
   Workload work(*walked);
-  work.makeServers(3);
+  work.makeServers(3, kProbes);
   work.addApp({"web1", "web2", "web3"}, walk.specs.front());
   std::string first;
   for (std::size_t i = 0; i < walk.specs.size(); ++i) {
@@ -213,7 +214,7 @@ Outcome playWalk(Shelf& shelf, std::uint64_t seed, const Walk& walk) {
   // The last spec alone.
   const auto straight = world();
   Workload direct(*straight);
-  direct.makeServers(3);
+  direct.makeServers(3, kProbes);
   direct.addApp({"web1", "web2", "web3"}, walk.specs.back());
   walkTo(*straight, direct, walk.specs.back(), "9.0.0");
   Checker& checker = walked->checker();

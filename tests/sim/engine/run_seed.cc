@@ -26,6 +26,7 @@ class RandomSeed {
         more_(Dice::mix(seed ^ 0xbad)),
         shifts_(Dice::mix(seed ^ 0x5417)),
         members_(Dice::mix(seed ^ 0x3e3b)),
+        probes_(Dice::mix(seed ^ 0x9b0b)),
         world_(shelf, options(seed, faults, show)),
         work_(world_) {}
 
@@ -51,7 +52,8 @@ class RandomSeed {
 
   void begin() {
     servers_ = wide_ ? kMostServers : logUniform(kMostServers);
-    work_.makeServers(servers_);
+    // What a look at a server can meet is seen where they come often; elsewhere they would be most of what is written.
+    work_.makeServers(servers_, all_ && probes_.chance(0.75) ? std::chrono::hours(1) : std::chrono::minutes(5));
     const int apps = wide_ ? 1 + static_cast<int>(dice_.below(3)) : logUniform(3);
     for (int i = 0; i < apps; ++i) {
       std::vector<std::string> servers;
@@ -321,7 +323,7 @@ class RandomSeed {
                          [this](const App& app) { return work_.isLive(app); });
     };
     for (int tries = 0; tries < 8 && !world_.violated(); ++tries) {
-      if (world_.settle(kPatience / 8, live)) {
+      if (world_.rest(kPatience / 8, live)) {
         break;
       }
       for (App& app : work_.apps()) {
@@ -483,6 +485,7 @@ class RandomSeed {
   Dice more_;     // what was added later: older choices stay as they were
   Dice shifts_;   // what moves traffic
   Dice members_;  // servers that are not all alike
+  Dice probes_;   // how often servers are looked at
   World world_;
   Workload work_;
   int servers_ = 1;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t kSeed = 42;
 constexpr Duration kPatience = std::chrono::hours(2);
+constexpr Duration kProbes = std::chrono::hours(1);
 
 // At rest: the release's run has ended and the release says so, or waits for a person.
 bool atRest(World&, Workload& work) {
@@ -29,7 +30,7 @@ bool atRest(World&, Workload& work) {
 }
 
 void rest(World& world, Workload& work, std::string_view what) {
-  const bool rested = world.settle(kPatience, [&] { return atRest(world, work); });
+  const bool rested = world.rest(kPatience, [&] { return atRest(world, work); });
   if (!world.violated()) {
     world.checker().require(31, rested, cat("no rest after: ", what));
   }
@@ -139,7 +140,7 @@ ReleaseSpec groupsSpec(OldGroup oldGroup) {
 void routed(World& world, Workload& work, const std::string& version) { routed(world, work.apps().front(), version); }
 
 App& make(World&, Workload& work, const ReleaseSpec& spec) {
-  work.makeServers(3);
+  work.makeServers(3, kProbes);
   return work.addApp({"web1", "web2", "web3"}, spec);
 }
 
@@ -437,7 +438,7 @@ std::vector<Scenario> asked() {
          l.apply(l.apps().front(), "2.0.0");
          w.run(w.time().now() + std::chrono::seconds(1));
          l.removeRelease(l.apps().front());
-         const bool gone = w.settle(kPatience, [&l] { return l.release(l.apps().front()) == nullptr; });
+         const bool gone = w.rest(kPatience, [&l] { return l.release(l.apps().front()) == nullptr; });
          w.checker().require(24, gone || w.violated(), "a deleted release stays");
        }},
   };

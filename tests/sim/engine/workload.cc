@@ -151,7 +151,8 @@ void Workload::ensure(const Kind& kind, const Json& object) {
   });
 }
 
-void Workload::makeServers(int count) {
+void Workload::makeServers(int count, Duration probes) {
+  probes_ = probes;
   Json secret = named(kSecret, "key");
   secret["type"] = "Opaque";
   secret["data"]["ssh-privatekey"] = base64Encode(cat("-----BEGIN KEY-----", Checker::kSecret));
@@ -168,6 +169,7 @@ void Workload::restoreServer(const std::string& server) {
   spec.user = "deploy";
   spec.keySecret = "key";
   spec.hostKeys = {std::string(kHostKey)};
+  spec.probeInterval = probes_;
   Json object = named(kServer, server);
   object["metadata"]["labels"]["role"] = "web";
   for (const auto& [key, value] : labels_[server]) {

@@ -24,8 +24,8 @@ class Workload {
  public:
   explicit Workload(World& world) : world_(world) {}
 
-  // Servers web1 to web<count>, with their key.
-  void makeServers(int count);
+  // Servers web1 to web<count>, with their key, each asked whether it answers once in this interval.
+  void makeServers(int count, Duration probes);
   // A release of its own destination and directory; not applied yet.
   App& addApp(std::vector<std::string> servers, ReleaseSpec spec);
   std::vector<App>& apps() { return apps_; }
@@ -64,6 +64,7 @@ class Workload {
   World& world_;
   std::vector<App> apps_;
   std::map<std::string, std::map<std::string, std::string>> labels_;  // by server
+  Duration probes_{};
   int tokens_ = 0;
 };
 

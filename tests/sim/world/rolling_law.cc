@@ -18,13 +18,21 @@ bool touched(const RunTarget& target) {
 
 bool verified(const RunTarget& target) { return target.stateOf(StepKind::Verify) == StepState::Done; }
 
+// Of a cluster: it was down when it was asked last.
+bool wasDown(const ReleaseRun& run, const RunTarget& target) {
+  const auto seen = run.status.cluster.members.find(target.name);
+  return seen != run.status.cluster.members.end() && seen->second.role == "Unknown";
+}
+
 // From the moment its switch may begin until it was seen to serve, and again while it is taken back.
-bool out(const RunTarget& target) {
+bool out(const ReleaseRun& run, const RunTarget& target) {
   if (target.gone || !touched(target)) {
     return false;
   }
-  return target.stateOf(StepKind::Undo) == StepState::Pending ? !verified(target)
-                                                              : target.stateOf(StepKind::Undo) != StepState::Done;
+  if (target.stateOf(StepKind::Undo) == StepState::Pending) {
+    return !verified(target);
+  }
+  return target.stateOf(StepKind::Undo) != StepState::Done && !wasDown(run, target);
 }
 
 }  // namespace
@@ -36,7 +44,8 @@ void RollingLaw::committed(const ReleaseRun& run, SteadyTime now) {
   const std::size_t total = run.status.targets.size();
   const RollingSettings settings = run.spec.spec.strategy.rolling.value_or(RollingSettings{});
   const std::size_t most = settings.maxUnavailable.value_or(settings.batchSize).of(total);
-  const auto down = std::count_if(run.status.targets.begin(), run.status.targets.end(), out);
+  const auto down = std::count_if(run.status.targets.begin(), run.status.targets.end(),
+                                  [&](const RunTarget& target) { return out(run, target); });
   require_(1, static_cast<std::size_t>(down) <= most,
            cat("run ", run.meta.name, " has ", down, " of ", total, " servers out of service, allowed are ", most));
   for (const RunTarget& target : run.status.targets) {
@@ -56,7 +65,7 @@ void RollingLaw::flips(const ReleaseRun& run, const std::string& server, SteadyT
   require_(13, self != run.status.targets.end() && self->stateOf(StepKind::Check) == StepState::Done && touched(*self),
            cat("run ", run.meta.name, " switches ", server, " before its turn"));
   const bool first = std::none_of(run.status.targets.begin(), run.status.targets.end(),
-                                  [&](const RunTarget& target) { return target.name != server && out(target); });
+                                  [&](const RunTarget& target) { return target.name != server && out(run, target); });
   const auto seen = lastVerified_.find(run.meta.uid);
   if (!first || seen == lastVerified_.end()) {
     return;

@@ -69,6 +69,7 @@ void SimStore::write() {
   for (const Record& record : batch) {
     disk_.history[record.revision] = record;
     disk_.last = record.revision;
+    disk_.told += record.key.starts_with("/events/") ? 1 : 0;
     if (record.value) {
       disk_.current[record.key] = record.revision;
     } else {

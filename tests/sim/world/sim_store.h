@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -15,6 +16,7 @@ struct SimDisk {
   std::map<std::string, Revision> current;
   Revision last = 0;
   Revision compacted = 0;
+  std::uint64_t told = 0;  // how many of the records are Events: people read those, no process decides by them
 
   const Record* find(const std::string& key) const;
   // Compaction: superseded values and deletions at or below `upTo` go.

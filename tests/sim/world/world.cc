@@ -14,6 +14,7 @@ namespace {
 
 constexpr Duration kRecovery = std::chrono::seconds(5);
 constexpr Duration kUserRetry = std::chrono::seconds(1);
+constexpr Duration kAfterwards = std::chrono::minutes(10);
 constexpr std::string_view kMetricsHost = "metrics.example";
 
 }  // namespace
@@ -100,7 +101,7 @@ SimHost* World::host(const std::string& server) {
 }
 
 std::uint64_t World::durable() const {
-  std::uint64_t out = disk_.last + disk_.compacted + proxies_.changes + crashes_ + elsewhere_;
+  std::uint64_t out = disk_.last - disk_.told + disk_.compacted + proxies_.changes + crashes_ + elsewhere_;
   for (const auto& [name, one] : hosts_) {
     out += one->changes();
   }
@@ -562,22 +563,29 @@ bool World::turn() {
   return false;
 }
 
-bool World::step(SteadyTime limit) {
+// What there is to do at this moment; false when all wait for time to pass.
+bool World::act() {
   if (dying_) {
     restartLater();
     dying_ = false;
     return true;
   }
-  const bool fired = time_.fireDue();
-  if (!fired && process_ != nullptr && turn()) {
+  if (time_.fireDue()) {
+    wake();
     return true;
   }
-  if (!fired && !time_.fireNext(limit)) {
+  return process_ != nullptr && turn();
+}
+
+bool World::pass(SteadyTime limit) {
+  if (!time_.fireNext(limit)) {
     return false;
   }
   wake();
   return true;
 }
+
+bool World::step(SteadyTime limit) { return act() || pass(limit); }
 
 // Something happened: every loop may have something to do.
 void World::wake() {
@@ -599,14 +607,29 @@ void World::run(SteadyTime until) {
 bool World::settle(Duration limit, const std::function<bool()>& done) {
   const SteadyTime until = time_.now() + limit;
   while (!violated()) {
-    if (process_ != nullptr && !dying_ && process_->busy.empty() && done()) {
+    if (act()) {
+      continue;
+    }
+    if (process_ != nullptr && done()) {
       return true;
     }
-    if (!step(until)) {
-      return process_ != nullptr && done();
+    if (!pass(until)) {
+      return false;
     }
   }
   return false;
+}
+
+bool World::rest(Duration limit, const std::function<bool()>& done) {
+  if (!settle(limit, done)) {
+    return false;
+  }
+  std::uint64_t crashes = 0;
+  do {
+    crashes = crashes_;
+    run(time_.now() + kAfterwards);
+  } while (crashes != crashes_ && !violated());
+  return process_ != nullptr && done();
 }
 
 // --- what must hold of the whole -------------------------------------------------------------------------------------

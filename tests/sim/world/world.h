@@ -59,6 +59,8 @@ class World {
   void run(SteadyTime until);
   // Until `done`, asked whenever everything waits; false at the limit or a violation.
   bool settle(Duration limit, const std::function<bool()>& done);
+  // The same, and some minutes more without a crash for what comes after: then it must still be so.
+  bool rest(Duration limit, const std::function<bool()>& done);
   bool violated() const { return !checker_->violations().empty(); }
 
   // The application behind a port, by the release's name: bad versions, whether a process command moves it.
@@ -80,7 +82,7 @@ class World {
   std::uint64_t sentCommands() const { return sent_; }
   std::uint64_t changes() const { return changes_; }
   // Goes up with everything that outlives the process: what is stored, servers, proxies, what is on its way to them.
-  // While it is the same, a crash finds the same world, but for the time.
+  // While it is the same, a crash finds the same world, but for the time and Events.
   std::uint64_t durable() const;
   // What a person tried leaves no trace unless it succeeds, and none at all when it is a dry run (I45).
   void tries(const std::function<Status(apiserver::ObjectWriter&, apiserver::Registry&)>& act, bool dry);
@@ -106,6 +108,8 @@ class World {
   SimStore::Sync sync();
   void committed(const Record& record);
   std::shared_ptr<const Json> shown(const Record& record);
+  bool act();
+  bool pass(SteadyTime limit);
   bool turn();
   void wake();
   void markCrash();

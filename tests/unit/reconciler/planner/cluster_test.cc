@@ -244,6 +244,20 @@ TEST(ClusterPlan, TakesBackWhatIsDownAlsoWithoutALeader) {
   EXPECT_THAT(stage.batch(), ElementsAre("web1"));
 }
 
+TEST(ClusterPlan, TakesBackWhoWasNotSeenToServeFirst) {
+  Stage stage(3);
+  stage.say("ffL");
+  EXPECT_THAT(stage.batch(), ElementsAre("web1"));
+  stage.say("ffL");
+  EXPECT_THAT(stage.batch(), ElementsAre("web2"));
+  record(stage.run(), 1, StepKind::Verify).state = StepState::Failed;
+  stage.status().decisions.abort = "now";
+  stage.say("--L");
+  EXPECT_THAT(stage.batch(), ElementsAre("web2"));
+  stage.say("-fL");
+  EXPECT_THAT(stage.batch(), ElementsAre("web1"));
+}
+
 TEST(ClusterPlan, RollsBackAClusterThatIsDownAsAWhole) {
   Stage stage(3, false);
   stage.run().spec.reason = RunReason::Rollback;
