@@ -186,6 +186,17 @@ void tooLate(World& world, Workload& work) {
   rest(world, work, "an abort after the end");
 }
 
+void third(World& world, Workload& work) {
+  work.apply(work.apps().front(), "3.0.0");
+  rest(world, work, "the third version");
+}
+
+void deleted(World& world, Workload& work) {
+  work.removeRelease(work.apps().front());
+  const bool gone = world.rest(kPatience, [&work] { return work.release(work.apps().front()) == nullptr; });
+  world.checker().require(24, gone || world.violated(), "a deleted release stays");
+}
+
 void nextBroken(World& world, Workload& work, const std::string& marker) {
   work.plant("web2", marker);
   next(world, work);
@@ -307,8 +318,7 @@ std::vector<Scenario> shifting() {
        [](W w, L l) {
          l.apply(l.apps().front(), "2.0.0");
          untilStep(w, l, "Analysing");
-         l.apply(l.apps().front(), "3.0.0");
-         rest(w, l, "the third version");
+         third(w, l);
          routed(w, l, "3.0.0");
        }},
       {"canary-abort", [](W w, L l) { established(w, l, canarySpec()); },
@@ -350,8 +360,7 @@ std::vector<Scenario> byGroups() {
        [](W w, L l) {
          l.apply(l.apps().front(), "2.0.0");
          untilStep(w, l, "Baking");
-         l.apply(l.apps().front(), "3.0.0");
-         rest(w, l, "the third version");
+         third(w, l);
          routed(w, l, "3.0.0");
        }},
       {"blue-green-by-groups-kept-rollback",
@@ -399,9 +408,9 @@ std::vector<Scenario> asked() {
        [](W w, L l) {
          l.apply(l.apps().front(), "2.0.0");
          w.run(w.time().now() + std::chrono::seconds(1));
-         l.apply(l.apps().front(), "3.0.0");
-         rest(w, l, "the third version");
-       }},
+         third(w, l);
+       },
+       third},
       {"lease-made-again", forgetNumbers,
        [](W w, L l) {
          next(w, l);
@@ -437,10 +446,9 @@ std::vector<Scenario> asked() {
        [](W w, L l) {
          l.apply(l.apps().front(), "2.0.0");
          w.run(w.time().now() + std::chrono::seconds(1));
-         l.removeRelease(l.apps().front());
-         const bool gone = w.rest(kPatience, [&l] { return l.release(l.apps().front()) == nullptr; });
-         w.checker().require(24, gone || w.violated(), "a deleted release stays");
-       }},
+         deleted(w, l);
+       },
+       deleted},
   };
 }
 

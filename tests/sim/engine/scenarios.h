@@ -15,7 +15,8 @@ struct Scenario {
   std::string_view name;
   std::function<void(World&, Workload&)> prepare;  // no fault strikes here
   std::function<void(World&, Workload&)> act;
-  // The same where what people ask for in the middle comes when all has ended: so may a run end to whom news came late.
+  // The same where news of what people ask for first comes too late: after the end of all, or with what they ask for
+  // next.
   std::function<void(World&, Workload&)> late = {};
 };
 const std::vector<Scenario>& scenarios();
