@@ -15,18 +15,19 @@ constexpr Duration kPatience = std::chrono::hours(6);
 constexpr Duration kSteady = std::chrono::hours(1);
 constexpr int kMostServers = 5;
 constexpr double kMostTurns = 240;
+constexpr Duration kOften = std::chrono::minutes(5);
 
 class RandomSeed {
  public:
   RandomSeed(Shelf& shelf, std::uint64_t seed, const Faults& faults, const Show& show)
-      : wide_(seed < kSmallWorlds),
+      : seed_(seed),
+        wide_(seed < kSmallWorlds),
         all_(seed >= kFirstSeed),
         traffic_(seed >= kTraffic),
         dice_(Dice::mix(seed ^ 0xac7)),
         more_(Dice::mix(seed ^ 0xbad)),
         shifts_(Dice::mix(seed ^ 0x5417)),
         members_(Dice::mix(seed ^ 0x3e3b)),
-        probes_(Dice::mix(seed ^ 0x9b0b)),
         world_(shelf, options(seed, faults, show)),
         work_(world_) {}
 
@@ -53,7 +54,8 @@ class RandomSeed {
   void begin() {
     servers_ = wide_ ? kMostServers : logUniform(kMostServers);
     // What a look at a server can meet is seen where they come often; elsewhere they would be most of what is written.
-    work_.makeServers(servers_, all_ && probes_.chance(0.75) ? std::chrono::hours(1) : std::chrono::minutes(5));
+    probes_ = all_ && Dice(Dice::mix(seed_ ^ 0x9b0b)).chance(0.75) ? std::chrono::hours(1) : kOften;
+    work_.makeServers(servers_, probes_);
     const int apps = wide_ ? 1 + static_cast<int>(dice_.below(3)) : logUniform(3);
     for (int i = 0; i < apps; ++i) {
       std::vector<std::string> servers;
@@ -311,8 +313,8 @@ class RandomSeed {
       const std::string server = cat("web", i);
       work_.plant(server, "hang", false);
       work_.plant(server, "deaf", false);
-      work_.restoreServer(server);
     }
+    restoreServers(kOften);  // that one answers again is to be seen soon
     for (App& app : work_.apps()) {
       work_.lockDestination(app, false);
       app.spec.suspend = false;
@@ -330,7 +332,16 @@ class RandomSeed {
         help(app, tries);
       }
     }
+    restoreServers(probes_);
+    world_.run(world_.time().now() + std::chrono::minutes(1));
     laws();
+  }
+
+  void restoreServers(Duration probes) {
+    work_.probeEvery(probes);
+    for (int i = 1; i <= servers_; ++i) {
+      work_.restoreServer(cat("web", i));
+    }
   }
 
   // What a person does about a release that does not get to its end.
@@ -478,6 +489,7 @@ class RandomSeed {
     }
   }
 
+  const std::uint64_t seed_;
   const bool wide_;
   const bool all_;
   const bool traffic_;  // else strategies that move none
@@ -485,10 +497,10 @@ class RandomSeed {
   Dice more_;     // what was added later: older choices stay as they were
   Dice shifts_;   // what moves traffic
   Dice members_;  // servers that are not all alike
-  Dice probes_;   // how often servers are looked at
   World world_;
   Workload work_;
   int servers_ = 1;
+  Duration probes_{};
 };
 
 }  // namespace

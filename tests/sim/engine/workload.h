@@ -26,6 +26,8 @@ class Workload {
 
   // Servers web1 to web<count>, with their key, each asked whether it answers once in this interval.
   void makeServers(int count, Duration probes);
+  // Those that are restored from now on.
+  void probeEvery(Duration probes) { probes_ = probes; }
   // A release of its own destination and directory; not applied yet.
   App& addApp(std::vector<std::string> servers, ReleaseSpec spec);
   std::vector<App>& apps() { return apps_; }
