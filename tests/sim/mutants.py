@@ -24,11 +24,11 @@ PATCHES = TOP / 'tests/sim/mutants'
 COPIES = TOP / 'build-mutants'
 
 # name, program, arguments, seconds. The simulator says after how many seeds or cases it stopped.
-SIM = [('random', ['--engine', 'random', '--seeds', '40'], 120),
+SIM = [('random', ['--engine', 'random', '--seeds', '150'], 120),
        ('crash points', ['--engine', 'crash', '--pairs', '0'], 240),
-       ('sieve', ['--engine', 'sieve'], 400),
        ('acto', ['--engine', 'acto', '--seeds', '50'], 300),
-       ('random', ['--engine', 'random', '--seed', '200040', '--seeds', '1000'], 600)]
+       ('sieve', ['--engine', 'sieve'], 400),
+       ('more random', ['--engine', 'random', '--seed', '200150', '--seeds', '2000'], 900)]
 SIM = [(name, 'slipway-sim', [*arguments, '--jobs', '1', '--json'], seconds) for name, arguments, seconds in SIM]
 HISTORIES = [('histories', 'test_history', [], 300)]
 STORE_IMAGES = [('crash images of the store', 'test_crash', ['--gtest_filter=StoreImages*'], 300)]
