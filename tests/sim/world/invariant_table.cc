@@ -11,7 +11,7 @@ constexpr std::array<InvariantInfo, kInvariants> kTable{{
     {4, "no weight without a passing gate", true, "each change of a proxy: every backend that has weight"},
     {5, "a switch starts only when every target is prepared", true, "each switch that is sent or moves a link"},
     {6, "a terminal run tells the truth about its targets", true, "each end of a run"},
-    {7, "a decision never flips", true, "each write of a run"},
+    {7, "a decision never flips, and going back is what the policy says", true, "each write of a run"},
     {8, "first to last flip stays in the budget or undo starts", false, "SkewExceeded is an event, not an undo"},
     {9, "one plan per destination, fenced", true, "each script that takes the lock of a host"},
     {10, "after an abort only compensating effects", true, "each command that is sent"},

@@ -184,6 +184,23 @@ void Checker::runCommitted(const Json& object) {
   }
 }
 
+// Nobody asked for it: the policy must allow it, and no switch may be under way any more.
+void Checker::revertsAsAllowed(const ReleaseRun& run) {
+  const ReleaseSpec& spec = run.spec.spec;
+  const std::string& reason = run.status.decisions.revertReason;
+  require(7, spec.rollback == RollbackPolicy::Automatic,
+          cat("run ", run.meta.name, " goes back by itself, against rollback.policy: ", reason));
+  require(7, run.spec.reason != RunReason::Rollback,
+          cat("rollback ", run.meta.name, " is rolled back itself: ", reason));
+  const bool partial = reason == "PartialSwitch" || reason == "ActivationFailed" || reason == "TrafficFailed";
+  require(7, !partial || spec.strategy.onPartialSwitch != OnPartialSwitch::Hold,
+          cat("run ", run.meta.name, " goes back where onPartialSwitch holds it: ", reason));
+  for (const RunTarget& target : run.status.targets) {
+    require(7, reason != "PartialSwitch" || target.gone || target.stateOf(StepKind::Switch) != StepState::Running,
+            cat("run ", run.meta.name, " goes back while ", target.name, " is being switched"));
+  }
+}
+
 void Checker::decisionsStay(const ReleaseRun& before, const ReleaseRun& after) {
   const auto stays = [&](const std::string& was, const std::string& is, std::string_view what) {
     require(7, was.empty() || was == is, cat(what, " of run ", after.meta.name, " changed from ", was, " to ", is));
@@ -193,6 +210,9 @@ void Checker::decisionsStay(const ReleaseRun& before, const ReleaseRun& after) {
   stays(was.commit, is.commit, "the commit");
   stays(was.revert, is.revert, "the revert");
   stays(was.abort, is.abort, "the abort");
+  if (was.revert.empty() && !is.revert.empty() && is.abort.empty()) {
+    revertsAsAllowed(after);
+  }
   if (was.revert.empty() && was.abort.empty() && !(is.revert.empty() && is.abort.empty())) {
     const auto handedOver = [&](const StepRecord& record) {
       if (record.state == StepState::Running && !sentOps_[after.meta.uid].contains(record.operationId)) {

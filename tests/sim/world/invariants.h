@@ -111,6 +111,7 @@ class Checker final : public HostObserver {
   void runEnded(const RunView& view);
   const ReleaseRun* runOfOperation(const std::string& operation) const;
   void checkTargets(const ReleaseRun& run, bool onNewVersion);
+  void revertsAsAllowed(const ReleaseRun& run);
   void decisionsStay(const ReleaseRun& before, const ReleaseRun& after);
   void markRun(const ReleaseRun& before, const ReleaseRun& after);
   void releaseCommitted(const Json& object);
