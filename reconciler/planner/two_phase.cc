@@ -185,9 +185,7 @@ class Pass final : public RunPass {
       return std::nullopt;
     }
     return settled({cat(number + 1), RunPhase::Deploying, [&](const Quorum& quorum) {
-                      const bool down =
-                          std::none_of(taken.begin(), taken.end(), [&](std::size_t i) { return quorum.member(i).up; });
-                      return Judgement{quorum.objection(taken), restores() && down};
+                      return Judgement{quorum.objection(taken), restores() && quorum.allDown(taken)};
                     }});
   }
 
@@ -442,9 +440,7 @@ class Pass final : public RunPass {
     }
     return settled({cat("back-", status_.cluster.back.size()), RunPhase::RollingBack, [&](const Quorum& quorum) {
                       const std::vector<std::size_t> taken = all(number);
-                      const bool down =
-                          std::none_of(taken.begin(), taken.end(), [&](std::size_t i) { return quorum.member(i).up; });
-                      return Judgement{quorum.objection(taken), down};
+                      return Judgement{quorum.objection(taken), quorum.allDown(taken)};
                     }});
   }
 

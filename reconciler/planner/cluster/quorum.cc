@@ -63,6 +63,10 @@ bool Quorum::downWith(const std::vector<std::size_t>& taken, std::size_t i) cons
   return !members_[i].up || contains(taken, i);
 }
 
+bool Quorum::allDown(const std::vector<std::size_t>& taken) const {
+  return std::none_of(taken.begin(), taken.end(), [&](std::size_t i) { return members_[i].up; });
+}
+
 std::string Quorum::objection(const std::vector<std::size_t>& taken) const {
   std::size_t lost = 0;
   for (std::size_t i : taken) {

@@ -26,6 +26,8 @@ class Quorum {
   static Quorum of(const RunSpec& run, const RunStatus& status);
 
   const Member& member(std::size_t i) const { return members_[i]; }
+  // None of them is up.
+  bool allDown(const std::vector<std::size_t>& taken) const;
   std::size_t voters() const { return voters_; }
   std::size_t up() const { return up_; }          // of those with a vote
   std::size_t needed() const { return needed_; }  // more than half of them, or more where the spec says so

@@ -9,7 +9,6 @@ namespace slipway::sim {
 namespace {
 
 constexpr Duration kPatience = std::chrono::hours(2);
-constexpr Duration kProbes = std::chrono::hours(1);
 
 // What may not be drawn at random: names of other objects, places, and commands that have to mean something.
 bool isFixed(const std::string& path) {
@@ -201,7 +200,7 @@ Outcome playWalk(Shelf& shelf, std::uint64_t seed, const Walk& walk) {
   // The walk, and at its end the way back to the first spec.
   const auto walked = world();
   Workload work(*walked);
-  work.makeServers(3, kProbes);
+  work.makeServers(3, kSeldom);
   work.addApp({"web1", "web2", "web3"}, walk.specs.front());
   std::string first;
   for (std::size_t i = 0; i < walk.specs.size(); ++i) {
@@ -214,7 +213,7 @@ Outcome playWalk(Shelf& shelf, std::uint64_t seed, const Walk& walk) {
   // The last spec alone.
   const auto straight = world();
   Workload direct(*straight);
-  direct.makeServers(3, kProbes);
+  direct.makeServers(3, kSeldom);
   direct.addApp({"web1", "web2", "web3"}, walk.specs.back());
   walkTo(*straight, direct, walk.specs.back(), "9.0.0");
   Checker& checker = walked->checker();

@@ -15,15 +15,14 @@ constexpr Duration kPatience = std::chrono::hours(6);
 constexpr Duration kSteady = std::chrono::hours(1);
 constexpr int kMostServers = 5;
 constexpr double kMostTurns = 240;
-constexpr Duration kOften = std::chrono::minutes(5);
 
 class RandomSeed {
  public:
   RandomSeed(Shelf& shelf, std::uint64_t seed, const Faults& faults, const Show& show)
-      : seed_(seed),
-        wide_(seed < kSmallWorlds),
+      : wide_(seed < kSmallWorlds),
         all_(seed >= kFirstSeed),
         traffic_(seed >= kTraffic),
+        probes_(all_ && Dice(Dice::mix(seed ^ 0x9b0b)).chance(0.75) ? kSeldom : kOften),
         dice_(Dice::mix(seed ^ 0xac7)),
         more_(Dice::mix(seed ^ 0xbad)),
         shifts_(Dice::mix(seed ^ 0x5417)),
@@ -53,8 +52,6 @@ class RandomSeed {
 
   void begin() {
     servers_ = wide_ ? kMostServers : logUniform(kMostServers);
-    // What a look at a server can meet is seen where they come often; elsewhere they would be most of what is written.
-    probes_ = all_ && Dice(Dice::mix(seed_ ^ 0x9b0b)).chance(0.75) ? std::chrono::hours(1) : kOften;
     work_.makeServers(servers_, probes_);
     const int apps = wide_ ? 1 + static_cast<int>(dice_.below(3)) : logUniform(3);
     for (int i = 0; i < apps; ++i) {
@@ -489,10 +486,11 @@ class RandomSeed {
     }
   }
 
-  const std::uint64_t seed_;
   const bool wide_;
   const bool all_;
   const bool traffic_;  // else strategies that move none
+  // What a look at a server can meet is seen where they come often; elsewhere they would be most of what is written.
+  const Duration probes_;
   Dice dice_;
   Dice more_;     // what was added later: older choices stay as they were
   Dice shifts_;   // what moves traffic
@@ -500,7 +498,6 @@ class RandomSeed {
   World world_;
   Workload work_;
   int servers_ = 1;
-  Duration probes_{};
 };
 
 }  // namespace

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::uint64_t kSeed = 42;
 constexpr Duration kPatience = std::chrono::hours(2);
-constexpr Duration kProbes = std::chrono::hours(1);
 
 // At rest: the release's run has ended and the release says so, or waits for a person.
 bool atRest(World&, Workload& work) {
@@ -140,7 +139,7 @@ ReleaseSpec groupsSpec(OldGroup oldGroup) {
 void routed(World& world, Workload& work, const std::string& version) { routed(world, work.apps().front(), version); }
 
 App& make(World&, Workload& work, const ReleaseSpec& spec) {
-  work.makeServers(3, kProbes);
+  work.makeServers(3, kSeldom);
   return work.addApp({"web1", "web2", "web3"}, spec);
 }
 

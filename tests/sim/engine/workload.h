@@ -19,6 +19,10 @@ struct App {
   int applied = 0;   // versions so far
 };
 
+// How often servers are asked whether they answer.
+inline constexpr Duration kOften = std::chrono::minutes(5);
+inline constexpr Duration kSeldom = std::chrono::hours(1);
+
 // The objects of a world and what people do with them.
 class Workload {
  public:

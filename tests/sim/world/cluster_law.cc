@@ -35,6 +35,8 @@ std::size_t spare(const ReleaseRun& run) {
 
 }  // namespace
 
+bool wasDown(const ReleaseRun& run, const std::string& server) { return roleOf(run, server) == "Unknown"; }
+
 void ClusterLaw::committed(const ReleaseRun& run) const {
   if (!keepsQuorum(run)) {
     return;
@@ -42,7 +44,7 @@ void ClusterLaw::committed(const ReleaseRun& run) const {
   // One that was down when it was asked last costs nothing: `flips` counts those.
   const auto down = static_cast<std::size_t>(
       std::count_if(run.status.targets.begin(), run.status.targets.end(),
-                    [&](const RunTarget& one) { return one.voter && out(one) && roleOf(run, one.name) != "Unknown"; }));
+                    [&](const RunTarget& one) { return one.voter && out(one) && !wasDown(run, one.name); }));
   require_(1, down <= spare(run),
            cat("run ", run.meta.name, " takes ", down, " members down, of ", run.status.targets.size(), " only ",
                spare(run), " can be spared"));

@@ -7,6 +7,9 @@
 
 namespace slipway::sim {
 
+// Whether it was down when the members were asked last.
+bool wasDown(const ReleaseRun& run, const std::string& server);
+
 // I1 and I13 of runs over the members of a cluster: the quorum is kept, the leader goes last, and nobody goes while
 // there is none or more than one.
 class ClusterLaw {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/base/strings.h"
+#include "tests/sim/world/cluster_law.h"
 
 namespace slipway::sim {
 namespace {
@@ -18,12 +19,6 @@ bool touched(const RunTarget& target) {
 
 bool verified(const RunTarget& target) { return target.stateOf(StepKind::Verify) == StepState::Done; }
 
-// Of a cluster: it was down when it was asked last.
-bool wasDown(const ReleaseRun& run, const RunTarget& target) {
-  const auto seen = run.status.cluster.members.find(target.name);
-  return seen != run.status.cluster.members.end() && seen->second.role == "Unknown";
-}
-
 // From the moment its switch may begin until it was seen to serve, and again while it is taken back.
 bool out(const ReleaseRun& run, const RunTarget& target) {
   if (target.gone || !touched(target)) {
@@ -32,7 +27,7 @@ bool out(const ReleaseRun& run, const RunTarget& target) {
   if (target.stateOf(StepKind::Undo) == StepState::Pending) {
     return !verified(target);
   }
-  return target.stateOf(StepKind::Undo) != StepState::Done && !wasDown(run, target);
+  return target.stateOf(StepKind::Undo) != StepState::Done && !wasDown(run, target.name);
 }
 
 }  // namespace
